@@ -1,0 +1,178 @@
+# abio: how everything is built, tested and shown.  `make help` lists what a person can do.
+#
+#   BUILD     where outputs go                        (build, or build/$(VARIANT))
+#   VARIANT   gcc, clang, asan-gcc or asan-clang      (none: the library people use, by gcc)
+#   WERROR=   empty: warnings are only shown
+#
+# Sources and tests are found by wildcard: a new file needs no change here.
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := lib
+SHELL := /bin/sh
+
+# ---- variants -----------------------------------------------------------------------------------
+
+VARIANTS := gcc clang asan-gcc asan-clang
+VARIANT ?=
+ifneq ($(filter-out $(VARIANTS),$(VARIANT)),)
+$(error VARIANT is one of: $(VARIANTS))
+endif
+
+BUILD ?= $(if $(VARIANT),build/$(VARIANT),build)
+ifeq ($(origin CC),default)
+CC := $(if $(findstring clang,$(VARIANT)),clang,gcc)
+endif
+AR ?= ar
+
+OPTIMIZE ?= $(if $(findstring asan,$(VARIANT)),-O1,-O2)
+SANITIZE := $(if $(findstring asan,$(VARIANT)),-fsanitize=address$(comma)undefined \
+	-fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+comma := ,
+
+# ---- flags --------------------------------------------------------------------------------------
+
+WERROR ?= -Werror
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	-Wundef -Wimplicit-fallthrough $(WERROR)
+ROOMS := core traits backend resource sys
+INCLUDE := -Iabi/generated -Isrc $(addprefix -Isrc/,$(ROOMS))
+
+CFLAGS ?= -g
+ABIO_CFLAGS = -std=gnu11 $(OPTIMIZE) $(WARN) $(SANITIZE) -fPIC -fvisibility=hidden \
+	-pthread $(INCLUDE) -MMD -MP
+LIB_LDFLAGS = -shared -Wl,-soname,libabio.so.0 -Wl,-z,nodelete -Wl,-z,defs \
+	-Wl,--version-script=abi/generated/abio.map -Wl,--exclude-libs,ALL -Wl,--as-needed
+LIBURING := -l:liburing.a
+
+# ---- the library --------------------------------------------------------------------------------
+
+DISPATCH := abi/generated/dispatch.c
+SOURCES := $(sort $(wildcard src/*.c src/*/*.c))
+OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(SOURCES) $(DISPATCH))
+LIBRARY := $(BUILD)/lib/libabio.so.0
+ARCHIVE := $(BUILD)/lib/libabio.a
+
+.PHONY: lib archive
+lib: $(BUILD)/lib/libabio.so $(ARCHIVE) ## build the shared library (default)
+archive: $(ARCHIVE)
+
+$(BUILD)/lib/libabio.so: $(LIBRARY)
+	@ln -sf libabio.so.0 $@
+
+$(LIBRARY): $(OBJECTS) abi/generated/abio.map | setup-build
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) $(LIB_LDFLAGS) -o $@ $(OBJECTS) $(LIBURING) -pthread
+
+# All internal symbols, for the tests.
+$(ARCHIVE): $(OBJECTS)
+	@mkdir -p $(@D)
+	@echo "  AR      $@"
+	@rm -f $@ && $(AR) rcs $@ $(OBJECTS)
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags | setup-build
+	@mkdir -p $(@D)
+	@echo "  CC      $@"
+	@$(CC) $(ABIO_CFLAGS) $(CFLAGS) -c -o $@ $<
+
+# Objects are rebuilt when the compiler or its flags change.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(ABIO_CFLAGS) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(ABIO_CFLAGS) $(CFLAGS)' >$@
+
+.PHONY: FORCE
+FORCE:
+
+# ---- the C tests: every tests/*/test_*.c is a program, the other .c files beside it are linked in ---
+
+TEST_DIRS := conformance unit fault soak
+TEST_PROGRAMS := $(sort $(wildcard $(TEST_DIRS:%=tests/%/test_*.c)))
+TESTS := $(TEST_PROGRAMS:%.c=$(BUILD)/%)
+HARNESS := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/harness/*.c)))
+TEST_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard $(TEST_DIRS:%=tests/%/*.c))))
+helpers = $(filter-out $(BUILD)/obj/$(1)/test_%,$(filter $(BUILD)/obj/$(1)/%,$(TEST_OBJECTS)))
+
+$(HARNESS) $(TEST_OBJECTS): ABIO_CFLAGS += -Itests/harness
+$(HARNESS) $(TEST_OBJECTS): | setup-test
+
+.PHONY: tests
+tests: $(TESTS) ## build the C test programs of the variant
+
+.SECONDEXPANSION:
+$(TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $$(call helpers,$$(patsubst %/,%,$$(dir $$*))) $(HARNESS) $(ARCHIVE)
+	@mkdir -p $(@D)
+	@echo "  LINK    $@"
+	@$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) \
+		-lcmocka -lseccomp $(LIBURING) -pthread
+
+# Runs a command with io_uring refused, as a sandbox would.
+REFUSE := build/tools/refuse_uring
+$(REFUSE): scripts/refuse_uring.c | setup-test
+	@mkdir -p $(@D)
+	@echo "  CC      $@"
+	@gcc -std=gnu11 -O2 $(WARN) -o $@ $< -lseccomp
+
+# ---- the bindings ---------------------------------------------------------------------------------
+
+VENV := build/venv
+PYTHON := $(VENV)/bin/python
+
+.PHONY: python lua
+python: lib | setup-python ## install the Python binding into build/venv
+	@scripts/install_python.sh $(VENV)
+
+# One C module per Lua: build/lua5.4/abio/core.so, build/luajit/abio/core.so.  Lua's own symbols come
+# from the interpreter that loads it; a second copy of Lua must not.
+LUAS := lua5.4 luajit
+LUA_SOURCES := $(sort $(wildcard bindings/lua/*.c bindings/lua/src/*.c))
+LUA_MODULES := $(LUAS:%=build/%/abio/core.so)
+LUA_HEADERS := $(wildcard bindings/lua/*.h bindings/lua/src/*.h abi/generated/*.h)
+lua: lib $(LUA_MODULES) ## build the C module of the Lua binding
+
+$(LUA_MODULES): build/%/abio/core.so: $(LUA_SOURCES) $(LUA_HEADERS) build/lib/libabio.so | setup-lua
+	@mkdir -p $(@D)
+	@echo "  CC      $@"
+	@test -n "$(LUA_SOURCES)" || { echo "bindings/lua has no C source" >&2; exit 1; }
+	@gcc -std=gnu11 -O2 $(WARN) -fPIC -fvisibility=hidden $(CFLAGS) -shared -Wl,--as-needed \
+		-Iabi/generated $$(pkg-config --cflags $*) -o $@ $(LUA_SOURCES) \
+		-Lbuild/lib -labio -Wl,-rpath,'$$ORIGIN/../../lib' -lffi -ldl
+
+# ---- what a person does -----------------------------------------------------------------------------
+
+.PHONY: check soak bench demo generate format clean help
+check: setup-check ## test everything; ends with a table and `N passed, N failed`
+	@python3 scripts/check.py
+
+soak: setup-test ## the long randomised tests of the truthful fd and of cancel
+	@python3 scripts/check.py --soak
+
+bench: setup-bench ## measure against peers: build/bench/results.json
+	@$(MAKE) python
+	@$(PYTHON) bench/run.py
+
+demo: setup-demo ## a Python server and a Lua client move real files, on each backend
+	@$(MAKE) lua python
+	@$(PYTHON) examples/demo.py
+
+generate: setup-generate ## write abi/generated/ from abi/abio.toml
+	@python3 abi/generate.py
+
+format: setup-format ## clang-format all C
+	@clang-format -i $$(git ls-files '*.c' '*.h' ':!abi/generated')
+
+clean: ## remove build/
+	@rm -rf build
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo "  VARIANT=gcc|clang|asan-gcc|asan-clang with lib and tests builds in build/<variant>/"
+
+# ---- what the machine needs: Debian packages and build/venv, only what is missing --------------------
+
+setup-%:
+	@scripts/setup.sh $*
+
+.PRECIOUS: $(BUILD)/obj/%.o
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,126 @@
+#!/bin/bash
+# Installs what a part of the work needs and the machine does not have: Debian packages by apt-get,
+# Python packages into build/venv.  `scripts/setup.sh GROUP…`; a second run changes nothing.
+set -eu
+cd "$(dirname "$0")/.."
+
+venv=build/venv
+packages=()
+pips=()
+want_clang=
+
+for group in "$@"; do
+	case $group in
+	generate) packages+=(python3) ;;
+	build) packages+=(gcc libc6-dev binutils liburing-dev) ;;
+	test) packages+=(gcc libc6-dev binutils liburing-dev libcmocka-dev libseccomp-dev) ;;
+	python)
+		packages+=(gcc libc6-dev python3 python3-venv python3-dev)
+		pips+=(cffi setuptools wheel)
+		;;
+	lua)
+		packages+=(gcc libc6-dev lua5.4 liblua5.4-dev luajit libluajit-5.1-dev libffi-dev
+			pkg-config)
+		;;
+	format) packages+=(clang-format) ;;
+	check)
+		packages+=(git gcc libc6-dev binutils liburing-dev libcmocka-dev libseccomp-dev
+			python3 python3-venv python3-dev lua5.4 liblua5.4-dev luajit libluajit-5.1-dev
+			libffi-dev pkg-config curl clang strace)
+		pips+=(cffi setuptools wheel pytest uvloop)
+		want_clang=yes
+		;;
+	demo)
+		packages+=(gcc libc6-dev binutils liburing-dev python3 python3-venv python3-dev lua5.4
+			liblua5.4-dev luajit libluajit-5.1-dev libffi-dev pkg-config curl strace coreutils)
+		pips+=(cffi setuptools wheel)
+		;;
+	bench)
+		packages+=(gcc libc6-dev binutils liburing-dev libuv1-dev python3 python3-venv
+			python3-dev)
+		pips+=(cffi setuptools wheel uvloop aiofiles)
+		;;
+	*)
+		echo "setup: no group named $group" >&2
+		exit 2
+		;;
+	esac
+done
+
+say() { echo "setup: $*" >&2; }
+
+installed() {
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# install_packages NAME…: one apt-get for all that are missing, or a message that names them.
+install_packages() {
+	local missing=() name as_root=()
+	for name in "$@"; do
+		installed "$name" || case " ${missing[*]-} " in
+		*" $name "*) ;;
+		*) missing+=("$name") ;;
+		esac
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	if [ "$(id -u)" -ne 0 ]; then
+		if ! command -v sudo >/dev/null || ! sudo -n true 2>/dev/null; then
+			say "these Debian packages are missing; install them as root, then try again:"
+			say "  apt-get install ${missing[*]}"
+			exit 1
+		fi
+		as_root=(sudo -n)
+	fi
+	say "installing ${missing[*]}"
+	local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq
+		-o DPkg::Lock::Timeout=300)
+	local log
+	log=$(mktemp)
+	if ! { "${apt[@]}" update && "${apt[@]}" install -y --no-install-recommends \
+		"${missing[@]}"; } >"$log" 2>&1 </dev/null; then
+		tail -n 20 "$log" >&2
+		rm -f "$log"
+		say "apt-get could not install: ${missing[*]}"
+		say "is the network there?  Install them by hand, then try again."
+		exit 1
+	fi
+	rm -f "$log"
+}
+
+# Another system's names for these are not known here, so the build is simply tried.
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+	if [ ${#packages[@]} -gt 0 ] && [ ! -e build/.setup-said ]; then
+		say "not a Debian system; these packages, or what they are called here, are needed:"
+		say "  $(printf '%s\n' "${packages[@]}" | sort -u | tr '\n' ' ')"
+		mkdir -p build && touch build/.setup-said
+	fi
+else
+	[ ${#packages[@]} -eq 0 ] || install_packages "${packages[@]}"
+	if [ -n "$want_clang" ]; then
+		install_packages "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
+	fi
+fi
+
+[ ${#pips[@]} -gt 0 ] || exit 0
+
+python=/usr/bin/python3
+[ -x $python ] || python=python3
+if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
+	rm -rf "$venv"
+	$python -m venv "$venv"
+fi
+
+missing=()
+for name in "${pips[@]}"; do
+	"$venv/bin/python" - "$name" <<-'EOF' 2>/dev/null || missing+=("$name")
+		import importlib.metadata, sys
+		importlib.metadata.version(sys.argv[1])
+	EOF
+done
+if [ ${#missing[@]} -gt 0 ]; then
+	say "installing into $venv: ${missing[*]}"
+	if ! "$venv/bin/pip" install --quiet --disable-pip-version-check "${missing[@]}" </dev/null; then
+		say "pip could not install ${missing[*]} into $venv; is the network there?"
+		exit 1
+	fi
+fi
