@@ -1,0 +1,43 @@
+"""The essay at the head of abio.h: the conventions, once."""
+
+ESSAY = """
+abio.h: asynchronous IO traits over io_uring and epoll, for a host that keeps its own event loop.
+
+WHAT IT IS
+A host makes one driver per thread (abio_driver_create), watches the driver's one descriptor (abio_driver_fd) for reading in the loop it has already, and when it is readable calls abio_driver_poll, which fills an array of events.  Between polls it starts operations.  The library never calls the host: results are pulled.  A host without a loop calls abio_driver_wait instead.
+
+An io is anything that does IO: a file, a socket, a pipe, a listener.  What it can do is told by its traits: Ready, Read, Write, BufRead (receive), BufWrite (put), ReadAt, WriteAt, Accept.  Every function of a trait comes in one of two forms.  try_ functions act now on borrowed memory and may answer ABIO_WOULD_BLOCK.  The others start an operation now and report later, by an event.
+
+ERRORS
+Functions return int32_t.  >= 0 is the value, < 0 is a code.  -1 to -4095 are -errno and only ever come from the system.  The library's own refusals (ABIO_E_*) have numbers of their own below that, so ABIO_E_BUSY is never the kernel's EBUSY.  ABIO_WOULD_BLOCK is the one code for "not now"; -EAGAIN never escapes.  errno is neither read nor set.  abio_error_name, abio_error_text and abio_error_kind explain any code.
+The end of a stream is a read of 0 bytes where the length was not 0.  A length of 0 never waits and is not the end.
+Checks are made in this order: FORKED, HANDLE, WRONG_THREAD, CLOSED, UNSUPPORTED, TOO_NEW, ARGUMENT, BUSY.  On any failure nothing of the host's has been written.
+
+OPERATIONS, EVENTS, TOKENS
+A start function returns 0: accepted, and exactly one terminal event with its token follows, whatever happens: success, error, cancel, the peer's death, close, shutdown.  Or it returns < 0: refused, no event, nothing touched.  Tokens are the host's own numbers; the library only carries them.  An event with ABIO_EVENT_MORE is not terminal.  Bits of flags that a host does not know are to be ignored.
+abio_cancel asks; it does not take back.  What was moved before stays moved and is counted in `progress`.
+
+HANDLES
+A handle is a number, never an address, and below 2^53.  0 is never one.  A forged, stale, released or wrong-kind handle is answered with ABIO_E_HANDLE, never with a crash.  An io is reference-counted (abio_retain, abio_release).  abio_close is an operation and something else than abio_release: it ends the io, the handle lives until its last reference is released.  Handles may cross between languages of a process where abio_abi_info gives the same `instance`.
+
+OWNERSHIP OF MEMORY
+Memory given to an operation belongs to the library from acceptance until the terminal event is delivered, also after cancel, error and close.  Before and after, the library never touches it.  try_ functions and abio_put borrow memory for the call.  Arrays of abio_iovec, structs, names and paths are copied at start: only the memory they point to is lent.
+A view (ABIO_EVENT_VIEW) is the library's memory.  It is valid until the next abio_driver_poll or abio_driver_wait of its driver begins.
+Structs are the host's.  A struct that is passed in begins with its own size: what is missing at its end counts as zero, what the library does not know must be zero (ABIO_E_TOO_NEW).  Of a struct that is filled only `size` is read, and no byte beyond it is written.
+
+THREADS
+A driver and its ios belong to one thread: the first that starts, polls or waits.  Another gets ABIO_E_WRONG_THREAD as long as the first is alive.  Functions marked "any thread" are free of that.  Different drivers do not know each other.  With ABIO_DRIVER_MIGRATES a driver is pinned to nobody, and the host sees to it that one thread at a time uses it.
+abio_driver_wake may also be called from a signal handler.
+
+FORK
+In the child of a fork every handle of the parent answers ABIO_E_FORKED, except to abio_release and abio_driver_abandon, which close the inherited descriptors and touch nothing of the parent's.  New drivers work.  The parent notices nothing.
+
+THE DRIVER'S DESCRIPTOR
+It is the same for the life of the driver and the only one a host needs to watch; timers are behind it too.  It is readable whenever a poll has an event to give or work to submit, and nothing in flight can become ready without making it so: a host does nothing before it sleeps.  After a poll that returned events it stays readable, and the poll that returns 0 makes it quiet.  A host that watches edge-triggered polls until 0, or makes the driver with ABIO_DRIVER_EDGE.  The host never reads, writes or closes it.
+
+LIMITS
+A transfer is clamped to 0x7ffff000 bytes, on a file to 1 MiB, and answers the short count; the exact and all forms go on.  An array of abio_iovec is clamped to 1024.  On a stream one read and one write may be in flight at a time, of whatever form; a second is ABIO_E_BUSY.  Operations at an offset, accepts, flushes and waits for readiness are unlimited.  Nothing blocks but abio_driver_wait.  Out of memory or descriptors is a code, and every object can still be used or closed.
+
+NAMES, VERSIONS, TABLES
+A program built against this header works with every later release of the same soname.  Numbers never change their meaning, functions are only added, structs and tables only grow at their end.  Each trait has a table whose slots are the very functions declared here; abio_api gives them all to a host that looks up one symbol.  A slot is there when the table's head.size reaches past it.
+"""

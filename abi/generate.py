@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""Turns abi/abio.toml into everything in abi/generated/.
+
+    python3 abi/generate.py            writes what has changed
+    python3 abi/generate.py --check    writes nothing; names each stale file and exits 1
+
+Exit codes: 0 done, 1 stale, 2 the description is malformed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from emit import dispatch, header, model, slots
+
+HERE = Path(__file__).resolve().parent
+
+EMITTERS: dict[str, Callable[[model.Description], str]] = {
+    "abio.h": header.emit,
+    "slots.h": slots.emit,
+    "dispatch.c": dispatch.emit,
+}
+
+
+def render(desc: model.Description) -> dict[str, str]:
+    """Every output, by file name."""
+    return {name: emit(desc) for name, emit in EMITTERS.items()}
+
+
+def stale(files: dict[str, str], folder: Path) -> list[str]:
+    """What differs from the folder, and what lies there without being generated."""
+    found = []
+    for name, text in files.items():
+        path = folder / name
+        if not path.is_file() or path.read_bytes() != text.encode():
+            found.append(name)
+    if folder.is_dir():
+        found += sorted(p.name for p in folder.iterdir() if p.is_file() and p.name not in files)
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Generate everything in abi/generated/.")
+    parser.add_argument("--check", action="store_true", help="only say what is stale")
+    parser.add_argument("--description", type=Path, default=HERE / "abio.toml")
+    parser.add_argument("--output", type=Path, default=HERE / "generated")
+    options = parser.parse_args(arguments)
+    try:
+        files = render(model.parse(options.description.read_text(encoding="utf-8")))
+    except (model.Bad, OSError, UnicodeDecodeError) as error:
+        print(f"{options.description.name}: {error}", file=sys.stderr)
+        return 2
+    changed = stale(files, options.output)
+    if options.check:
+        for name in changed:
+            print(f"stale: {name} (run abi/generate.py)", file=sys.stderr)
+        return 1 if changed else 0
+    options.output.mkdir(parents=True, exist_ok=True)
+    for name in changed:
+        if name in files:
+            (options.output / name).write_bytes(files[name].encode())
+            print(f"wrote {name}")
+        else:
+            print(f"not generated: {name}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

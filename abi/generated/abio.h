@@ -1,0 +1,2438 @@
+/*
+ * abio.h: asynchronous IO traits over io_uring and epoll, for a host that keeps its own event loop.
+ *
+ * WHAT IT IS
+ * A host makes one driver per thread (abio_driver_create), watches the driver's one descriptor
+ * (abio_driver_fd) for reading in the loop it has already, and when it is readable calls
+ * abio_driver_poll, which fills an array of events.  Between polls it starts operations.  The
+ * library never calls the host: results are pulled.  A host without a loop calls abio_driver_wait
+ * instead.
+ *
+ * An io is anything that does IO: a file, a socket, a pipe, a listener.  What it can do is told by
+ * its traits: Ready, Read, Write, BufRead (receive), BufWrite (put), ReadAt, WriteAt, Accept.
+ * Every function of a trait comes in one of two forms.  try_ functions act now on borrowed memory
+ * and may answer ABIO_WOULD_BLOCK.  The others start an operation now and report later, by an
+ * event.
+ *
+ * ERRORS
+ * Functions return int32_t.  >= 0 is the value, < 0 is a code.  -1 to -4095 are -errno and only
+ * ever come from the system.  The library's own refusals (ABIO_E_*) have numbers of their own below
+ * that, so ABIO_E_BUSY is never the kernel's EBUSY.  ABIO_WOULD_BLOCK is the one code for "not
+ * now"; -EAGAIN never escapes.  errno is neither read nor set.  abio_error_name, abio_error_text
+ * and abio_error_kind explain any code.
+ * The end of a stream is a read of 0 bytes where the length was not 0.  A length of 0 never waits
+ * and is not the end.
+ * Checks are made in this order: FORKED, HANDLE, WRONG_THREAD, CLOSED, UNSUPPORTED, TOO_NEW,
+ * ARGUMENT, BUSY.  On any failure nothing of the host's has been written.
+ *
+ * OPERATIONS, EVENTS, TOKENS
+ * A start function returns 0: accepted, and exactly one terminal event with its token follows,
+ * whatever happens: success, error, cancel, the peer's death, close, shutdown.  Or it returns < 0:
+ * refused, no event, nothing touched.  Tokens are the host's own numbers; the library only carries
+ * them.  An event with ABIO_EVENT_MORE is not terminal.  Bits of flags that a host does not know
+ * are to be ignored.
+ * abio_cancel asks; it does not take back.  What was moved before stays moved and is counted in
+ * `progress`.
+ *
+ * HANDLES
+ * A handle is a number, never an address, and below 2^53.  0 is never one.  A forged, stale,
+ * released or wrong-kind handle is answered with ABIO_E_HANDLE, never with a crash.  An io is
+ * reference-counted (abio_retain, abio_release).  abio_close is an operation and something else
+ * than abio_release: it ends the io, the handle lives until its last reference is released.
+ * Handles may cross between languages of a process where abio_abi_info gives the same `instance`.
+ *
+ * OWNERSHIP OF MEMORY
+ * Memory given to an operation belongs to the library from acceptance until the terminal event is
+ * delivered, also after cancel, error and close.  Before and after, the library never touches it.
+ * try_ functions and abio_put borrow memory for the call.  Arrays of abio_iovec, structs, names and
+ * paths are copied at start: only the memory they point to is lent.
+ * A view (ABIO_EVENT_VIEW) is the library's memory.  It is valid until the next abio_driver_poll or
+ * abio_driver_wait of its driver begins.
+ * Structs are the host's.  A struct that is passed in begins with its own size: what is missing at
+ * its end counts as zero, what the library does not know must be zero (ABIO_E_TOO_NEW).  Of a
+ * struct that is filled only `size` is read, and no byte beyond it is written.
+ *
+ * THREADS
+ * A driver and its ios belong to one thread: the first that starts, polls or waits.  Another gets
+ * ABIO_E_WRONG_THREAD as long as the first is alive.  Functions marked "any thread" are free of
+ * that.  Different drivers do not know each other.  With ABIO_DRIVER_MIGRATES a driver is pinned to
+ * nobody, and the host sees to it that one thread at a time uses it.
+ * abio_driver_wake may also be called from a signal handler.
+ *
+ * FORK
+ * In the child of a fork every handle of the parent answers ABIO_E_FORKED, except to abio_release
+ * and abio_driver_abandon, which close the inherited descriptors and touch nothing of the parent's.
+ * New drivers work.  The parent notices nothing.
+ *
+ * THE DRIVER'S DESCRIPTOR
+ * It is the same for the life of the driver and the only one a host needs to watch; timers are
+ * behind it too.  It is readable whenever a poll has an event to give or work to submit, and
+ * nothing in flight can become ready without making it so: a host does nothing before it sleeps.
+ * After a poll that returned events it stays readable, and the poll that returns 0 makes it quiet.
+ * A host that watches edge-triggered polls until 0, or makes the driver with ABIO_DRIVER_EDGE.  The
+ * host never reads, writes or closes it.
+ *
+ * LIMITS
+ * A transfer is clamped to 0x7ffff000 bytes, on a file to 1 MiB, and answers the short count; the
+ * exact and all forms go on.  An array of abio_iovec is clamped to 1024.  On a stream one read and
+ * one write may be in flight at a time, of whatever form; a second is ABIO_E_BUSY.  Operations at
+ * an offset, accepts, flushes and waits for readiness are unlimited.  Nothing blocks but
+ * abio_driver_wait.  Out of memory or descriptors is a code, and every object can still be used or
+ * closed.
+ *
+ * NAMES, VERSIONS, TABLES
+ * A program built against this header works with every later release of the same soname.  Numbers
+ * never change their meaning, functions are only added, structs and tables only grow at their end.
+ * Each trait has a table whose slots are the very functions declared here; abio_api gives them all
+ * to a host that looks up one symbol.  A slot is there when the table's head.size reaches past it.
+ *
+ * abio 0.1.0: asynchronous IO traits as a stable C ABI.
+ *
+ * Generated by abi/generate.py from abi/abio.toml: do not edit.
+ * sha256 of the description: 2f8f55c95365f7922aa2274410a2fd7dc27d2c5ae68734f76e30d05a7747189e
+ */
+#ifndef ABIO_H
+#define ABIO_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- constants -------------------------------------------------------------------------------- */
+
+/* Codes that are not errors of an operation. */
+enum {
+	/* a try_ function or abio_put cannot proceed now; nothing happened */
+	ABIO_WOULD_BLOCK = -4096,
+	ABIO_HOST_EOF = -4097, /* end of file, as a host-implemented slot says it; reserved */
+	/* started with ABIO_START_INLINE and not finished at once: the event will come */
+	ABIO_PENDING = -4098
+};
+
+/*
+ * The library's own refusals and results.  Codes -1 to -4095 are -errno and only ever come from the
+ * system.
+ */
+enum {
+	/* the handle is zero, forged, stale, of the wrong kind, or already released */
+	ABIO_E_HANDLE = -4112,
+	ABIO_E_CLOSED = -4113, /* the object is closed or closing, or the driver is shut down */
+	/* the handle was made before fork and belongs to the parent process */
+	ABIO_E_FORKED = -4114,
+	ABIO_E_WRONG_THREAD = -4115, /* the driver is pinned to another thread that is alive */
+	/* this object does not have that trait or slot, or this build not that version */
+	ABIO_E_UNSUPPORTED = -4116,
+	ABIO_E_TOO_NEW = -4117, /* a struct has a non-zero field this library does not know */
+	/*
+	 * an argument is out of its documented range; found by the library, never the kernel's
+	 * EINVAL
+	 */
+	ABIO_E_ARGUMENT = -4118,
+	/*
+	 * that direction already has an operation, or the object is in use; never the kernel's
+	 * EBUSY
+	 */
+	ABIO_E_BUSY = -4119,
+	/* poll, wait or driver_close called from inside a host-implemented slot */
+	ABIO_E_REENTERED = -4120,
+	/* the stream ended before an exact read was full; progress says how much arrived */
+	ABIO_E_UNEXPECTED_EOF = -4121,
+	ABIO_E_WRITE_ZERO = -4122, /* a write accepted no bytes and reported no error */
+	ABIO_E_HOST = -4123, /* a host-implemented slot broke its contract */
+	/* the operation was cancelled, by abio_cancel, close, release or shutdown */
+	ABIO_E_CANCELED = -4124,
+	/* a limit of the library or of the given buffer was reached; what was taken is kept */
+	ABIO_E_LIMIT = -4125,
+	ABIO_E_NAME_NOT_FOUND = -4160, /* resolver: the name or service is not known */
+	ABIO_E_NAME_AGAIN = -4161, /* resolver: a temporary failure, try again later */
+	ABIO_E_NAME_FAILED = -4162, /* resolver: a failure that will not go away by itself */
+	ABIO_E_NAME_FAMILY = -4163 /* resolver: no address of a supported family */
+};
+
+/* What abio_error_kind answers: small stable classes, the same on every platform. */
+enum {
+	ABIO_CLASS_NONE = 0, /* not an error */
+	ABIO_CLASS_AGAIN = 1, /* try again later */
+	ABIO_CLASS_CANCELED = 2, /* cancelled */
+	ABIO_CLASS_CLOSED = 3, /* closed, or the end of the stream */
+	/* the connection was refused, reset, aborted, unreachable, or the pipe is broken */
+	ABIO_CLASS_CONNECTION = 4,
+	ABIO_CLASS_TIMEOUT = 5, /* timed out */
+	ABIO_CLASS_NOT_FOUND = 6, /* no such file, directory or name */
+	ABIO_CLASS_EXISTS = 7, /* it exists already */
+	ABIO_CLASS_PERMISSION = 8, /* not permitted */
+	ABIO_CLASS_RESOURCE = 9, /* out of memory, descriptors, space or buffers */
+	ABIO_CLASS_USAGE = 10, /* the program is wrong: bad handle, argument, thread, order */
+	ABIO_CLASS_UNSUPPORTED = 11, /* not supported here */
+	ABIO_CLASS_INPUT_OUTPUT = 12 /* any other failure of the system */
+};
+
+/* Trait ids, for abio_query and in table heads.  A number is never reused. */
+enum {
+	ABIO_TRAIT_OBJECT = 1, /* what every io has */
+	ABIO_TRAIT_READY = 2, /* waiting for readiness */
+	ABIO_TRAIT_READ = 3, /* reading a stream, or a file at its cursor */
+	ABIO_TRAIT_WRITE = 4, /* writing a stream, or a file at its cursor */
+	ABIO_TRAIT_BUF_READ = 5, /* reading through memory of the library */
+	ABIO_TRAIT_BUF_WRITE = 6, /* writing through memory of the library */
+	ABIO_TRAIT_OWNED_READ = 7, /* reading into buffers the library may keep; reserved */
+	ABIO_TRAIT_OWNED_WRITE = 8, /* writing from buffers the library may keep; reserved */
+	ABIO_TRAIT_SEEK = 9, /* moving the cursor; reserved */
+	ABIO_TRAIT_READ_AT = 10, /* reading at an offset */
+	ABIO_TRAIT_WRITE_AT = 11, /* writing at an offset */
+	ABIO_TRAIT_ACCEPT = 12, /* accepting connections */
+	ABIO_TRAIT_SPLIT = 13 /* halves of a duplex object; reserved */
+};
+
+/*
+ * Capabilities of a table (what the library can) and of an object's trait (what abio_query
+ * reports).
+ */
+enum {
+	/* vectored transfers are one system call, not a fallback over the first vector */
+	ABIO_CAP_VECTORED = 1,
+	ABIO_CAP_CALLS_HOST = 2 /* a call may enter slots the host implements */
+};
+
+/* What to wait for. */
+enum {
+	/* a read would not wait: data, end of stream, or an error to collect */
+	ABIO_INTEREST_READ = 1,
+	ABIO_INTEREST_WRITE = 2 /* a write would not wait: room, or an error to collect */
+};
+
+/* What is ready.  READ_CLOSED, WRITE_CLOSED, ERROR and HUP are reported without being asked for. */
+enum {
+	ABIO_READY_READ = 1, /* a read would not wait */
+	ABIO_READY_WRITE = 2, /* a write would not wait */
+	ABIO_READY_READ_CLOSED = 4, /* the peer will send no more; data may still be buffered */
+	ABIO_READY_WRITE_CLOSED = 8, /* the peer takes no more */
+	ABIO_READY_ERROR = 16, /* an error is waiting to be collected */
+	ABIO_READY_HUP = 32 /* hung up in both directions; data may still be buffered */
+};
+
+/* Bits of abio_event.flags.  Hosts ignore bits they do not know. */
+enum {
+	ABIO_EVENT_MORE = 1, /* not the terminal event: more events of this token follow */
+	ABIO_EVENT_RELEASED = 2, /* memory or an object of the host is the host's again; reserved */
+	ABIO_EVENT_WAKE = 4, /* abio_driver_wake was called; token is 0 */
+	ABIO_EVENT_HANDLE = 8, /* `handle` is a new io handle that the host now owns */
+	ABIO_EVENT_BUFFER = 16, /* `handle` is a buffer that came home; reserved */
+	/*
+	 * `data` is the address of `result` bytes (resolve: of `result` addresses) valid until the
+	 * next poll or wait begins
+	 */
+	ABIO_EVENT_VIEW = 32
+};
+
+/* Flags of start functions. */
+enum {
+	/* try at once: return the result (>= 0, no event), an error (no event), or ABIO_PENDING */
+	ABIO_START_INLINE = 1
+};
+
+/* Backends of a driver. */
+enum {
+	/*
+	 * io_uring where a trial round trip works, else epoll; the environment's
+	 * ABIO_BACKEND=uring|epoll decides first
+	 */
+	ABIO_BACKEND_AUTO = 0,
+	ABIO_BACKEND_URING = 1, /* io_uring, or an error */
+	ABIO_BACKEND_EPOLL = 2 /* epoll and worker threads */
+};
+
+/* Flags of abio_driver_options. */
+enum {
+	/*
+	 * signal the fd anew at every start and every full poll, for hosts that watch it
+	 * edge-triggered and do not poll until 0
+	 */
+	ABIO_DRIVER_EDGE = 1,
+	/* not pinned: any one thread at a time may use it, the host orders them; implies epoll */
+	ABIO_DRIVER_MIGRATES = 2,
+	ABIO_DRIVER_COOPERATIVE = 4 /* io_uring with cooperative instead of deferred task work */
+};
+
+/* What an io is. */
+enum {
+	ABIO_KIND_AUTO = 0, /* abio_adopt finds out */
+	ABIO_KIND_FILE = 1, /* regular file, block device or directory: positional, no readiness */
+	ABIO_KIND_TCP = 2, /* TCP stream */
+	ABIO_KIND_UNIX = 3, /* Unix stream socket */
+	ABIO_KIND_PIPE = 4, /* pipe, FIFO, terminal or other character stream */
+	ABIO_KIND_TCP_LISTENER = 5, /* listening TCP socket */
+	ABIO_KIND_UNIX_LISTENER = 6 /* listening Unix socket */
+};
+
+/* Address families of abio_address; not the system's AF_ numbers. */
+enum {
+	ABIO_FAMILY_NONE = 0, /* no address */
+	ABIO_FAMILY_IPV4 = 1, /* data is 4 bytes in network order */
+	ABIO_FAMILY_IPV6 = 2, /* data is 16 bytes in network order */
+	ABIO_FAMILY_UNIX = 3 /* data is a path, or a name whose first byte is 0 (abstract) */
+};
+
+/* abio_open_options.access. */
+enum {
+	ABIO_ACCESS_READ = 1, /* for reading; the default when access is 0 */
+	ABIO_ACCESS_WRITE = 2 /* for writing */
+};
+
+/* abio_open_options.flags. */
+enum {
+	ABIO_OPEN_CREATE = 1, /* create the file when it does not exist */
+	ABIO_OPEN_EXCLUSIVE = 2, /* with CREATE: fail when it exists */
+	ABIO_OPEN_TRUNCATE = 4, /* set its length to 0 */
+	ABIO_OPEN_APPEND = 8, /* every write goes to the end */
+	ABIO_OPEN_DIRECT = 16 /* bypass the page cache; memory, length and offset must be aligned */
+};
+
+/* abio_listen_options.flags. */
+enum {
+	ABIO_LISTEN_REUSE_PORT = 1, /* several sockets may listen on the port */
+	ABIO_LISTEN_ONLY_IPV6 = 2, /* an IPv6 socket does not take IPv4 connections */
+	/* leave Nagle's algorithm on for accepted connections; off by default */
+	ABIO_LISTEN_DELAY = 4
+};
+
+/* abio_connect_options.flags. */
+enum {
+	ABIO_CONNECT_DELAY = 1 /* leave Nagle's algorithm on; off by default */
+};
+
+/* Flags of abio_adopt. */
+enum {
+	ABIO_ADOPT_DUPLICATE = 1 /* work on a duplicate; the host keeps its own descriptor */
+};
+
+/* Flags of abio_sync. */
+enum {
+	ABIO_SYNC_DATA = 1 /* only what is needed to read the data back (fdatasync) */
+};
+
+/* Flags of abio_resolve. */
+enum {
+	ABIO_RESOLVE_IPV4 = 1, /* only IPv4 addresses */
+	ABIO_RESOLVE_IPV6 = 2, /* only IPv6 addresses */
+	ABIO_RESOLVE_PASSIVE = 4 /* for listening: an empty name is every local address */
+};
+
+/* ---- handles ---------------------------------------------------------------------------------- */
+
+/* A completion queue, its backend and the operations in flight.  One per host thread. */
+typedef uint64_t abio_driver;
+
+/* Anything that does IO.  Reference-counted; abio_retain and abio_release from any thread. */
+typedef uint64_t abio_io;
+
+/* ---- structs ---------------------------------------------------------------------------------- */
+
+/*
+ * What happened.  48 bytes on every platform, readable as six 64-bit words.
+ * Frozen: its layout never changes.  Since 0.1.
+ */
+struct abio_event {
+	uint64_t token; /* what the host passed at start */
+	/* >= 0: the operation's value (count, position, readiness bits); < 0: an error */
+	int64_t result;
+	uint64_t progress; /* bytes moved; valid on error and cancel too */
+	uint64_t handle; /* with ABIO_EVENT_HANDLE: the object opened or accepted; else 0 */
+	uint64_t data; /* with ABIO_EVENT_VIEW: the address of the view; else 0 */
+	uint32_t flags; /* ABIO_EVENT_* */
+	uint32_t reserved; /* 0 */
+};
+
+/*
+ * One piece of memory of a vectored transfer.  The layout of the system's struct iovec on 64-bit
+ * platforms.
+ * Frozen: its layout never changes.  Since 0.1.
+ */
+struct abio_iovec {
+	void *base; /* start of the memory; NULL only where length is 0 */
+	uint64_t length; /* in bytes; the sum of all is clamped to 0x7ffff000 */
+};
+
+/*
+ * A socket address.
+ * Read by the library; `size` is the caller's sizeof.  Since 0.1.
+ */
+struct abio_address {
+	uint32_t size; /* sizeof(struct abio_address) */
+	uint32_t family; /* ABIO_FAMILY_* */
+	uint32_t port; /* TCP port, host byte order; else 0 */
+	uint32_t scope; /* IPv6 scope id (interface index); else 0 */
+	uint32_t length; /* bytes used in data */
+	uint8_t data[108]; /* 4 or 16 bytes of IP address, or a Unix path without terminator */
+};
+
+/*
+ * How to make a driver.  All zero but size is the default.
+ * Read by the library; `size` is the caller's sizeof.  Since 0.1.
+ */
+struct abio_driver_options {
+	uint32_t size; /* sizeof(struct abio_driver_options) */
+	uint32_t flags; /* ABIO_DRIVER_* */
+	uint32_t backend; /* ABIO_BACKEND_* */
+	uint32_t entries; /* io_uring: submission entries, rounded up to a power of two; 0: 256 */
+	/*
+	 * io_uring: completion entries, at least `entries`; 0: 4096.  A smaller queue costs speed,
+	 * never events
+	 */
+	uint32_t completions;
+	uint32_t workers; /* most worker threads for files and names; 0: 4 */
+};
+
+/*
+ * What a driver is and does.
+ * Filled by the library up to `size`, which is the caller's sizeof.  Since 0.1.
+ */
+struct abio_driver_state {
+	uint32_t size; /* sizeof(struct abio_driver_state) */
+	uint32_t backend; /* ABIO_BACKEND_URING or ABIO_BACKEND_EPOLL */
+	uint32_t flags; /* ABIO_DRIVER_* in force */
+	int32_t fallback_error; /* why io_uring was not used: a negative code, or 0 */
+	uint32_t in_flight; /* operations accepted and not yet finished */
+	uint32_t undelivered; /* events waiting to be polled */
+	uint8_t reason[104]; /* the choice of backend in words, NUL-terminated */
+};
+
+/*
+ * How to open a file.
+ * Read by the library; `size` is the caller's sizeof.  Since 0.1.
+ */
+struct abio_open_options {
+	uint32_t size; /* sizeof(struct abio_open_options) */
+	uint32_t flags; /* ABIO_OPEN_* */
+	uint32_t access; /* ABIO_ACCESS_*; 0: READ */
+	uint32_t mode; /* permission bits of a created file, before the umask; 0: 0666 */
+};
+
+/*
+ * How to connect.
+ * Read by the library; `size` is the caller's sizeof.  Since 0.1.
+ */
+struct abio_connect_options {
+	uint32_t size; /* sizeof(struct abio_connect_options) */
+	uint32_t flags; /* ABIO_CONNECT_* */
+};
+
+/*
+ * How to listen.
+ * Read by the library; `size` is the caller's sizeof.  Since 0.1.
+ */
+struct abio_listen_options {
+	uint32_t size; /* sizeof(struct abio_listen_options) */
+	uint32_t flags; /* ABIO_LISTEN_* */
+	uint32_t backlog; /* pending connections the system may hold; 0: 1024 */
+	uint32_t reserved; /* 0 */
+};
+
+/*
+ * What an io is.
+ * Filled by the library up to `size`, which is the caller's sizeof.  Since 0.1.
+ */
+struct abio_io_info {
+	uint32_t size; /* sizeof(struct abio_io_info) */
+	uint32_t kind; /* ABIO_KIND_* */
+	int32_t fd; /* the system's descriptor, still the library's; -1 when there is none */
+	uint32_t flags; /* 0 */
+	uint64_t driver; /* the driver it belongs to */
+	struct abio_address local; /* own address of a socket; family NONE otherwise */
+	struct abio_address peer; /* peer's address of a connected socket; family NONE otherwise */
+};
+
+/*
+ * What an object offers of a trait.
+ * Filled by the library up to `size`, which is the caller's sizeof.  Since 0.1.
+ */
+struct abio_trait_info {
+	uint32_t size; /* sizeof(struct abio_trait_info) */
+	uint32_t caps; /* ABIO_CAP_* of this object */
+	uint64_t slots; /* bit n set: slot n of the table works on this object */
+	/*
+	 * the trait's table: a const struct abio_<trait>_ops *, valid for the life of the process
+	 */
+	const void *table;
+};
+
+/*
+ * Which library this is.
+ * Filled by the library up to `size`, which is the caller's sizeof.  Since 0.1.
+ */
+struct abio_abi {
+	uint32_t size; /* sizeof(struct abio_abi) */
+	uint16_t major; /* version of the library: major */
+	uint16_t minor; /* minor */
+	uint16_t patch; /* patch */
+	uint16_t reserved; /* 0 */
+	uint32_t reserved2; /* 0 */
+	/*
+	 * random number of this loaded copy: handles cross between bindings only where it is equal
+	 */
+	uint64_t instance;
+	uint8_t hash[32]; /* SHA-256 of the description this library was built from */
+};
+
+/*
+ * The first 16 bytes of every table, for ever.
+ * Frozen: its layout never changes.  Since 0.1.
+ */
+struct abio_table_head {
+	/* bytes of the table, head included: a slot is there when size reaches past it */
+	uint32_t size;
+	uint16_t major; /* major version of the library */
+	uint16_t minor; /* minor version */
+	uint32_t trait; /* ABIO_TRAIT_*; 0 for the root table */
+	uint32_t caps; /* ABIO_CAP_* the library can offer in this trait */
+};
+
+/* ---- functions -------------------------------------------------------------------------------- */
+
+/*
+ * abio_abi_info
+ *
+ * Tells which library this is: version, the description's hash, and the number of this loaded copy.
+ * Returns 0.
+ *
+ * Parameters:
+ *   info  struct abio_abi to fill, size set; not NULL
+ *
+ * Errors:
+ *   ABIO_E_ARGUMENT  `info` is NULL or shorter than its first release
+ *
+ * Thread: any thread.  Cost: makes no system call, never blocks.
+ * Since 0.1.
+ */
+int32_t abio_abi_info(struct abio_abi *info);
+
+/*
+ * abio_error_name
+ *
+ * The symbolic name of a code: "ABIO_E_BUSY", "ENOENT", "ABIO_WOULD_BLOCK".
+ * Returns a static string, never NULL; "ABIO_UNKNOWN" for a code nobody knows.
+ *
+ * Parameters:
+ *   code  any number a function returned
+ *
+ * Thread: any thread.  Cost: makes no system call, never blocks.
+ * Since 0.1.
+ */
+const char *abio_error_name(int32_t code);
+
+/*
+ * abio_error_text
+ *
+ * One English phrase for a code, such as "No such file or directory".
+ * Returns a static string, never NULL, without the current locale.
+ *
+ * Parameters:
+ *   code  any number a function returned
+ *
+ * Thread: any thread.  Cost: makes no system call, never blocks.
+ * Since 0.1.
+ */
+const char *abio_error_text(int32_t code);
+
+/*
+ * abio_error_kind
+ *
+ * The class of a code, ABIO_CLASS_*, the same on every platform: what a program switches on.
+ * Returns ABIO_CLASS_NONE for a code >= 0.
+ *
+ * Parameters:
+ *   code  any number a function returned
+ *
+ * Thread: any thread.  Cost: makes no system call, never blocks.
+ * Since 0.1.
+ */
+int32_t abio_error_kind(int32_t code);
+
+/*
+ * abio_clock
+ *
+ * Stores the clock that all times of the library are measured on: CLOCK_MONOTONIC, in nanoseconds.
+ * Returns 0.
+ *
+ * Parameters:
+ *   now_ns  where the i64 is stored on success; not NULL
+ *
+ * Errors:
+ *   ABIO_E_ARGUMENT  `now_ns` is NULL
+ *
+ * Thread: any thread.  Cost: makes no system call, never blocks.
+ * Since 0.1.
+ */
+int32_t abio_clock(int64_t *now_ns);
+
+/*
+ * abio_driver_create
+ *
+ * Makes a driver: an event queue over a backend, and one fd a host can watch.
+ * Options may be NULL.  The driver is the host's until abio_driver_close or abio_driver_abandon.
+ * It is pinned to a thread later, by the first call that starts, polls or waits; creating it does
+ * not pin.
+ * Returns 0.
+ *
+ * Parameters:
+ *   options  struct abio_driver_options, size set, copied; may be NULL: all defaults
+ *   driver   where the new driver is stored on success; not NULL
+ *
+ * Errors:
+ *   ABIO_E_TOO_NEW      a struct's unknown tail is not all zero
+ *   ABIO_E_ARGUMENT     `options` is shorter than its first release; `driver` is NULL
+ *   -ENOMEM             no memory
+ *   -EMFILE             the process has no descriptor left (-ENFILE: the system)
+ *   ABIO_E_UNSUPPORTED  ABIO_BACKEND_URING was asked for and io_uring does not work here; with
+ *                       MIGRATES always
+ *
+ * Thread: any thread.  Cost: may make system calls, never blocks.
+ * Since 0.1.
+ */
+int32_t abio_driver_create(const struct abio_driver_options *options, abio_driver *driver);
+
+/*
+ * abio_driver_fd
+ *
+ * The one descriptor a host watches for reading, the same for the life of the driver.  It belongs
+ * to the library: never read, write or close it.
+ * It is readable whenever a poll has an event to give or work to submit; the host polls then, and
+ * has nothing else to do before it sleeps.
+ * After a poll that returned events it stays readable until a poll returns 0.
+ * A host that watches it edge-triggered polls until 0, or makes the driver with ABIO_DRIVER_EDGE.
+ * Returns the descriptor.
+ *
+ * Parameters:
+ *   driver  the driver
+ *
+ * Errors:
+ *   ABIO_E_FORKED  the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE  `driver` is not a live driver
+ *   ABIO_E_CLOSED  the driver is shut down
+ *
+ * Thread: any thread.  Cost: makes no system call, never blocks.
+ * Since 0.1.
+ */
+int32_t abio_driver_fd(abio_driver driver);
+
+/*
+ * abio_driver_poll
+ *
+ * Submits what was started, collects what has finished, and fills `events`.  Never blocks.
+ * `stride` is sizeof(struct abio_event) as the host knows it, at least 48 and a multiple of 8;
+ * `capacity` the number of events that fit, at least 1.
+ * Ends the life of every view handed out by the poll or wait before.
+ * Returns the number of events filled; 0 means the host may sleep on the fd.
+ *
+ * Parameters:
+ *   driver    the driver
+ *   events    first element of the host's array of events; not NULL
+ *   stride    bytes from one event to the next
+ *   capacity  number of events that fit, at least 1
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `driver` is not a live driver
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_ARGUMENT      `events` is NULL, `stride` too small or no multiple of 8, `capacity` 0
+ *   ABIO_E_REENTERED     called from inside a host-implemented slot
+ *
+ * Thread: the driver's thread only.  Cost: may make system calls, never blocks.
+ * Since 0.1.
+ */
+int32_t abio_driver_poll(abio_driver driver, struct abio_event *events, uint32_t stride,
+		uint32_t capacity);
+
+/*
+ * abio_driver_wait
+ *
+ * As abio_driver_poll, and when there is no event sleeps until there is one or `timeout_ns`
+ * nanoseconds have passed (0: not at all, -1: for ever).  For hosts that have no loop of their own.
+ * Signals do not end it early.
+ * Returns the number of events filled; 0 when the time is over.
+ *
+ * Parameters:
+ *   driver      the driver
+ *   events      first element of the host's array of events; not NULL
+ *   stride      bytes from one event to the next
+ *   capacity    number of events that fit, at least 1
+ *   timeout_ns  nanoseconds, relative
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `driver` is not a live driver
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_ARGUMENT      `events` is NULL, `stride` too small or no multiple of 8, `capacity` 0
+ *   ABIO_E_REENTERED     called from inside a host-implemented slot
+ *
+ * Thread: the driver's thread only.  Cost: blocks, for as long as it was asked to.
+ * Since 0.1.
+ */
+int32_t abio_driver_wait(abio_driver driver, struct abio_event *events, uint32_t stride,
+		uint32_t capacity, int64_t timeout_ns);
+
+/*
+ * abio_driver_submit
+ *
+ * Hands what was started to the system now instead of at the next poll.  Never needed; for a host
+ * that starts an operation and then computes for long.
+ * Returns 0.
+ *
+ * Parameters:
+ *   driver  the driver
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `driver` is not a live driver
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *
+ * Thread: the driver's thread only.  Cost: may make system calls, never blocks.
+ * Since 0.1.
+ */
+int32_t abio_driver_submit(abio_driver driver);
+
+/*
+ * abio_driver_wake
+ *
+ * Makes the driver's next poll return an event with ABIO_EVENT_WAKE, and its fd readable.  Any
+ * number of wakes before that poll give one event.
+ * May be called from any thread and from a signal handler.
+ * Returns 0.
+ *
+ * Parameters:
+ *   driver  the driver
+ *
+ * Errors:
+ *   ABIO_E_FORKED  the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE  `driver` is not a live driver
+ *   ABIO_E_CLOSED  the driver is shut down
+ *
+ * Thread: any thread.  Cost: may make system calls, never blocks.
+ * Since 0.1.
+ */
+int32_t abio_driver_wake(abio_driver driver);
+
+/*
+ * abio_driver_shutdown
+ *
+ * Refuses new work from now on (ABIO_E_CLOSED), asks every operation in flight to end, and closes
+ * every io.  Data still waiting in abio_put is dropped.
+ * The terminal events come through poll and wait as always; then abio_driver_close succeeds.
+ * When the owner thread is dead, any thread may shut down, poll and close.
+ * Returns the number of operations still in flight.
+ *
+ * Parameters:
+ *   driver  the driver
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `driver` is not a live driver
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *
+ * Thread: the driver's thread only.  Cost: may make system calls, never blocks.
+ * Since 0.1.
+ */
+int32_t abio_driver_shutdown(abio_driver driver);
+
+/*
+ * abio_driver_close
+ *
+ * Frees an idle driver and closes the ios that are still open on it; their handles answer
+ * ABIO_E_CLOSED until they are released.  Never blocks.
+ * No event of this driver comes after it.
+ * Returns 0.
+ *
+ * Parameters:
+ *   driver  the driver
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `driver` is not a live driver
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_BUSY          operations are in flight or events undelivered: shut down and poll until 0
+ *                        first
+ *   ABIO_E_REENTERED     called from inside a host-implemented slot
+ *
+ * Thread: the driver's thread only.  Cost: may make system calls, never blocks.
+ * Since 0.1.
+ */
+int32_t abio_driver_close(abio_driver driver);
+
+/*
+ * abio_driver_abandon
+ *
+ * Gives the driver up at once.  Memory that the system may still write to is leaked on purpose, and
+ * buffers of operations in flight must never be used again.
+ * For a process that is about to end, and for the child of a fork, where it closes the inherited
+ * descriptors and touches nothing of the parent's.
+ * Returns 0.
+ *
+ * Parameters:
+ *   driver  the driver
+ *
+ * Errors:
+ *   ABIO_E_HANDLE        `driver` is not a live driver
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *
+ * Thread: the driver's thread only.  Cost: may make system calls, never blocks.
+ * Since 0.1.
+ */
+int32_t abio_driver_abandon(abio_driver driver);
+
+/*
+ * abio_driver_info
+ *
+ * Tells the backend, why it was chosen, and how much is going on.  The two counts are exact only on
+ * the owner's thread.
+ * Returns 0.
+ *
+ * Parameters:
+ *   driver  the driver
+ *   info    struct abio_driver_state to fill, size set; not NULL
+ *
+ * Errors:
+ *   ABIO_E_FORKED    the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE    `driver` is not a live driver
+ *   ABIO_E_CLOSED    the driver is shut down
+ *   ABIO_E_ARGUMENT  `info` is NULL or shorter than its first release
+ *
+ * Thread: any thread.  Cost: makes no system call, never blocks.
+ * Since 0.1.
+ */
+int32_t abio_driver_info(abio_driver driver, struct abio_driver_state *info);
+
+/*
+ * abio_retain
+ *
+ * Adds a reference.
+ * Returns 0.
+ *
+ * Parameters:
+ *   io  the io
+ *
+ * Errors:
+ *   ABIO_E_FORKED  the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE  `io` is not a live io
+ *   ABIO_E_LIMIT   2^31 references
+ *
+ * Thread: any thread.  Cost: makes no system call, never blocks.
+ * Trait object, slot 0.  Since 0.1.
+ */
+int32_t abio_retain(abio_io io);
+
+/*
+ * abio_release
+ *
+ * Drops a reference.  The last one ends the handle: operations in flight are cancelled (their
+ * events still come), what abio_put holds is sent, then the object is closed.
+ * From another thread than the driver's it only queues; the driver's thread finishes at its next
+ * poll.
+ * In the child of a fork it closes the child's copy of the descriptor and touches nothing else.
+ * Returns 0.
+ *
+ * Parameters:
+ *   io  the io
+ *
+ * Errors:
+ *   ABIO_E_HANDLE  `io` is not a live io
+ *
+ * Thread: any thread.  Cost: may make system calls, never blocks.
+ * Trait object, slot 1.  Since 0.1.
+ */
+int32_t abio_release(abio_io io);
+
+/*
+ * abio_close
+ *
+ * Closes the object.  From now on every call on it answers ABIO_E_CLOSED; operations in flight are
+ * cancelled and end first, what abio_put holds is sent, then the descriptor is closed and the
+ * terminal event comes.
+ * Cancelling the close drops what abio_put holds and closes at once.  The handle itself lives until
+ * abio_release.
+ * The event's result is 0, the sticky error of abio_put, or what the system said on closing.
+ * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
+ * untouched.
+ *
+ * Parameters:
+ *   io     the io
+ *   flags  0: no flag is defined yet
+ *   token  any number; it comes back in the events
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_ARGUMENT      `flags` has a bit that is not known
+ *
+ * Errors of the event:
+ *   ABIO_E_CANCELED  cancelled, by abio_cancel, close, release or shutdown
+ *   -errno           any other error of the system
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait object, slot 2.  Since 0.1.
+ */
+int32_t abio_close(abio_io io, uint32_t flags, uint64_t token);
+
+/*
+ * abio_cancel
+ *
+ * Asks every operation in flight under this driver, or on this io, that carries `token` to end.  A
+ * request, not a result: each still ends in its one terminal event, with ABIO_E_CANCELED, or with
+ * its own result if that came first; `progress` counts what was moved.
+ * Opening, connecting, resolving and timers are cancelled through the driver.
+ * Returns how many operations were asked; 0 when none was in flight.
+ *
+ * Parameters:
+ *   handle  a driver or an io
+ *   token   the token of a start
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `handle` is not a live driver or io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait object, slot 3.  Since 0.1.
+ */
+int32_t abio_cancel(uint64_t handle, uint64_t token);
+
+/*
+ * abio_query
+ *
+ * Tells whether an object has a trait, what it can do there, and gives the trait's table.
+ * Returns 0.
+ *
+ * Parameters:
+ *   io     the io
+ *   trait  ABIO_TRAIT_*
+ *   info   struct abio_trait_info to fill, size set; not NULL
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_ARGUMENT      `info` is NULL or shorter than its first release
+ *   ABIO_E_UNSUPPORTED   the object does not have that trait, or nobody knows it
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait object, slot 4.  Since 0.1.
+ */
+int32_t abio_query(abio_io io, uint32_t trait, struct abio_trait_info *info);
+
+/*
+ * abio_info
+ *
+ * Tells what an io is: its kind, descriptor, driver, and a socket's addresses.
+ * Returns 0.
+ *
+ * Parameters:
+ *   io    the io
+ *   info  struct abio_io_info to fill, size set; not NULL
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_ARGUMENT      `info` is NULL or shorter than its first release
+ *
+ * Thread: the driver's thread only.  Cost: may make system calls, never blocks.
+ * Trait object, slot 5.  Since 0.1.
+ */
+int32_t abio_info(abio_io io, struct abio_io_info *info);
+
+/*
+ * abio_open
+ *
+ * Opens a file.  `path` is `length` bytes (1 to 4095) without a zero byte; it is copied.  Options
+ * may be NULL: read only.
+ * A regular file, block device or directory becomes an ABIO_KIND_FILE; a FIFO or character device
+ * an ABIO_KIND_PIPE.
+ * The event brings the io in `handle` (ABIO_EVENT_HANDLE), its result is 0.
+ * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
+ * untouched.
+ *
+ * Parameters:
+ *   driver   the driver
+ *   path     memory to read, `length` bytes, copied; NULL only where that is 0
+ *   length   in bytes
+ *   options  struct abio_open_options, size set, copied; may be NULL: all defaults
+ *   token    any number; it comes back in the events
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `driver` is not a live driver
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the driver is shut down
+ *   ABIO_E_TOO_NEW       a struct's unknown tail is not all zero
+ *   ABIO_E_ARGUMENT      `path` is NULL and `length` is not 0; `options` is shorter than its first
+ *                        release; an empty or too long path, or one with a zero byte
+ *   -ENOMEM              no memory
+ *
+ * Errors of the event:
+ *   ABIO_E_CANCELED  cancelled, by abio_cancel, close, release or shutdown
+ *   -errno           any other error of the system
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Since 0.1.
+ */
+int32_t abio_open(abio_driver driver, const void *path, uint32_t length,
+		const struct abio_open_options *options, uint64_t token);
+
+/*
+ * abio_connect
+ *
+ * Connects a stream socket to an IPv4, IPv6 or Unix address.  Options may be NULL.
+ * TCP_NODELAY is set unless ABIO_CONNECT_DELAY is given.
+ * The event brings the io in `handle` (ABIO_EVENT_HANDLE), its result is 0.
+ * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
+ * untouched.
+ *
+ * Parameters:
+ *   driver   the driver
+ *   address  struct abio_address, size set, copied; not NULL
+ *   options  struct abio_connect_options, size set, copied; may be NULL: all defaults
+ *   token    any number; it comes back in the events
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `driver` is not a live driver
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the driver is shut down
+ *   ABIO_E_TOO_NEW       a struct's unknown tail is not all zero
+ *   ABIO_E_ARGUMENT      `address` is NULL or shorter than its first release; `options` is shorter
+ *                        than its first release; a family or length that is not valid
+ *   -ENOMEM              no memory
+ *
+ * Errors of the event:
+ *   ABIO_E_CANCELED  cancelled, by abio_cancel, close, release or shutdown
+ *   -errno           any other error of the system
+ *
+ * Thread: the driver's thread only.  Cost: may make system calls, never blocks.
+ * Since 0.1.
+ */
+int32_t abio_connect(abio_driver driver, const struct abio_address *address,
+		const struct abio_connect_options *options, uint64_t token);
+
+/*
+ * abio_listen
+ *
+ * Makes a listening socket bound to `address` (port 0: one the system picks, see abio_info).
+ * Options may be NULL.
+ * SO_REUSEADDR is set on TCP.  A Unix path is created by it and is not removed on close.
+ * Returns 0 and stores the io.
+ *
+ * Parameters:
+ *   driver   the driver
+ *   address  struct abio_address, size set, copied; not NULL
+ *   options  struct abio_listen_options, size set, copied; may be NULL: all defaults
+ *   io       where the new io is stored on success; not NULL
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `driver` is not a live driver
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the driver is shut down
+ *   ABIO_E_TOO_NEW       a struct's unknown tail is not all zero
+ *   ABIO_E_ARGUMENT      `address` is NULL or shorter than its first release; `options` is shorter
+ *                        than its first release; `io` is NULL
+ *   -EADDRINUSE          the address is taken
+ *   -EACCES              not permitted
+ *   -EMFILE              no descriptor left
+ *   -ENOMEM              no memory
+ *
+ * Thread: the driver's thread only.  Cost: may make system calls, never blocks.
+ * Since 0.1.
+ */
+int32_t abio_listen(abio_driver driver, const struct abio_address *address,
+		const struct abio_listen_options *options, abio_io *io);
+
+/*
+ * abio_resolve
+ *
+ * Looks up the addresses of a host name, on a worker thread; a numeric address needs none.  `name`
+ * is `length` bytes (0 to 255) and is copied; `port` 0 to 65535 is put into every address.
+ * The event's result is the number of addresses; `data` is the first of that many struct
+ * abio_address, a view valid until the next poll or wait begins.
+ * A cancelled look-up ends at once; its worker is left to finish alone.
+ * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
+ * untouched.
+ *
+ * Parameters:
+ *   driver  the driver
+ *   name    memory to read, `length` bytes, copied; NULL only where that is 0
+ *   length  in bytes
+ *   port    0 to 65535, host byte order
+ *   flags   ABIO_RESOLVE_* bits, or 0
+ *   token   any number; it comes back in the events
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `driver` is not a live driver
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the driver is shut down
+ *   ABIO_E_ARGUMENT      `name` is NULL and `length` is not 0; `flags` has a bit that is not known;
+ *                        a name that is too long or has a zero byte, a port over 65535
+ *   -ENOMEM              no memory
+ *
+ * Errors of the event:
+ *   ABIO_E_CANCELED  cancelled, by abio_cancel, close, release or shutdown
+ *   -errno           any other error of the system
+ *
+ * Thread: the driver's thread only.  Cost: may make system calls, never blocks.
+ * Since 0.1.
+ */
+int32_t abio_resolve(abio_driver driver, const void *name, uint32_t length, uint32_t port,
+		uint32_t flags, uint64_t token);
+
+/*
+ * abio_adopt
+ *
+ * Makes an io of a descriptor the host has.  `kind` is ABIO_KIND_AUTO, or the kind it must be.
+ * On success the descriptor belongs to the library, or with ABIO_ADOPT_DUPLICATE a duplicate does;
+ * on failure nothing has changed.
+ * A stream's O_NONBLOCK may be set, which every duplicate of the descriptor shares; abio_detach
+ * puts it back.
+ * Returns 0 and stores the io.
+ *
+ * Parameters:
+ *   driver  the driver
+ *   fd      an open descriptor
+ *   kind    ABIO_KIND_*
+ *   flags   ABIO_ADOPT_* bits, or 0
+ *   io      where the new io is stored on success; not NULL
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `driver` is not a live driver
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the driver is shut down
+ *   ABIO_E_ARGUMENT      `flags` has a bit that is not known; `io` is NULL; it is not of the kind
+ *                        that was asked for
+ *   -EBADF               not an open descriptor
+ *   ABIO_E_UNSUPPORTED   a kind of descriptor the library has no io for
+ *   -ENOMEM              no memory
+ *
+ * Thread: the driver's thread only.  Cost: may make system calls, never blocks.
+ * Since 0.1.
+ */
+int32_t abio_adopt(abio_driver driver, int32_t fd, uint32_t kind, uint32_t flags, abio_io *io);
+
+/*
+ * abio_detach
+ *
+ * Takes the descriptor back out of an idle io.  The io is closed by it; the descriptor is the
+ * host's.
+ * Returns 0 and stores the descriptor.
+ *
+ * Parameters:
+ *   io  the io
+ *   fd  where the i32 is stored on success; not NULL
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_ARGUMENT      `fd` is NULL
+ *   ABIO_E_BUSY          operations are in flight, or abio_put has not sent everything
+ *
+ * Thread: the driver's thread only.  Cost: may make system calls, never blocks.
+ * Since 0.1.
+ */
+int32_t abio_detach(abio_io io, int32_t *fd);
+
+/*
+ * abio_move
+ *
+ * Gives an idle io to another driver, of this thread or another: accept on one, serve on another.
+ * The old handle answers ABIO_E_CLOSED from now on and is released by the host; the new one belongs
+ * to the other driver's thread and has one reference.
+ * Returns 0 and stores the new handle.
+ *
+ * Parameters:
+ *   io     the io
+ *   to     the driver it goes to
+ *   moved  where the new io is stored on success; not NULL
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io; `to` is not a driver
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_ARGUMENT      `moved` is NULL
+ *   ABIO_E_BUSY          operations are in flight, or abio_put has not sent everything
+ *   -ENOMEM              no memory
+ *
+ * Thread: the driver's thread only.  Cost: may make system calls, never blocks.
+ * Since 0.1.
+ */
+int32_t abio_move(abio_io io, uint64_t to, abio_io *moved);
+
+/*
+ * abio_pipe
+ *
+ * Makes a pipe: what is written to `writer` is read from `reader`.
+ * Returns 0 and stores both ios.
+ *
+ * Parameters:
+ *   driver  the driver
+ *   flags   0: no flag is defined yet
+ *   reader  where the new io is stored on success; not NULL
+ *   writer  where the new io is stored on success; not NULL
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `driver` is not a live driver
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the driver is shut down
+ *   ABIO_E_ARGUMENT      `flags` has a bit that is not known; `reader` is NULL; `writer` is NULL
+ *   -EMFILE              no descriptor left
+ *   -ENOMEM              no memory
+ *
+ * Thread: the driver's thread only.  Cost: may make system calls, never blocks.
+ * Since 0.1.
+ */
+int32_t abio_pipe(abio_driver driver, uint32_t flags, abio_io *reader, abio_io *writer);
+
+/*
+ * abio_timer
+ *
+ * An event with result 0 after `after_ns` nanoseconds (>= 0), never earlier.  Timers are behind the
+ * driver's fd like everything else.  Cancelled through the driver.
+ * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
+ * untouched.
+ *
+ * Parameters:
+ *   driver    the driver
+ *   after_ns  nanoseconds, relative
+ *   flags     0: no flag is defined yet
+ *   token     any number; it comes back in the events
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `driver` is not a live driver
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the driver is shut down
+ *   ABIO_E_ARGUMENT      `flags` has a bit that is not known; a negative time
+ *   -ENOMEM              no memory
+ *
+ * Errors of the event:
+ *   ABIO_E_CANCELED  cancelled, by abio_cancel, close, release or shutdown
+ *   -errno           any other error of the system
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Since 0.1.
+ */
+int32_t abio_timer(abio_driver driver, int64_t after_ns, uint32_t flags, uint64_t token);
+
+/*
+ * abio_ready
+ *
+ * Waits until the object is ready for any of `interest` (at least one bit), holding no memory of
+ * the host's.  Any number may wait at once.
+ * The event's result is ABIO_READY_* bits, at least one.  Readiness is a hint: the try_ function
+ * decides.
+ * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
+ * untouched.
+ * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
+ * (no event), or ABIO_PENDING: the event follows.
+ *
+ * Parameters:
+ *   io        the io
+ *   interest  ABIO_INTEREST_* bits, or 0
+ *   flags     ABIO_START_* bits, or 0
+ *   token     any number; it comes back in the events
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `interest` has a bit that is not known; `flags` has a bit that is not
+ *                        known; no interest
+ *   -ENOMEM              no memory
+ *
+ * Errors of the event:
+ *   ABIO_E_CANCELED  cancelled, by abio_cancel, close, release or shutdown
+ *   -errno           any other error of the system
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait ready, slot 0.  Since 0.1.
+ */
+int32_t abio_ready(abio_io io, uint32_t interest, uint32_t flags, uint64_t token);
+
+/*
+ * abio_ready_now
+ *
+ * Asks what is ready at this moment, without waiting.
+ * Returns ABIO_READY_* bits; 0 when nothing is.
+ *
+ * Parameters:
+ *   io        the io
+ *   interest  ABIO_INTEREST_* bits, or 0
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `interest` has a bit that is not known
+ *
+ * Thread: the driver's thread only.  Cost: may make system calls, never blocks.
+ * Trait ready, slot 1.  Since 0.1.
+ */
+int32_t abio_ready_now(abio_io io, uint32_t interest);
+
+/*
+ * abio_ready_fd
+ *
+ * What a host may watch itself, level-triggered, instead of starting abio_ready: a descriptor and
+ * the poll(2) bits (POLLIN, POLLOUT, POLLRDHUP) for `interest`.  The descriptor stays the
+ * library's; stop watching before closing the io.
+ * Returns 0.
+ *
+ * Parameters:
+ *   io        the io
+ *   interest  ABIO_INTEREST_* bits, or 0
+ *   fd        where the i32 is stored on success; not NULL
+ *   events    where the u32 is stored on success; not NULL
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `interest` has a bit that is not known; `fd` is NULL; `events` is NULL
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait ready, slot 2.  Since 0.1.
+ */
+int32_t abio_ready_fd(abio_io io, uint32_t interest, int32_t *fd, uint32_t *events);
+
+/*
+ * abio_try_read
+ *
+ * Reads what is there now into borrowed memory.
+ * Returns the number of bytes; 0 at the end of the stream (or for length 0).
+ *
+ * Parameters:
+ *   io      the io
+ *   data    memory to fill, `length` bytes, borrowed for the call; NULL only where that is 0
+ *   length  in bytes
+ *   flags   0: no flag is defined yet
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `flags` has a bit that is not known
+ *   ABIO_WOULD_BLOCK     nothing to read now
+ *   ABIO_E_BUSY          a read or receive is in flight
+ *
+ * Thread: the driver's thread only.  Cost: may make system calls, never blocks.
+ * Trait read, slot 0.  Since 0.1.
+ */
+int32_t abio_try_read(abio_io io, void *data, uint32_t length, uint32_t flags);
+
+/*
+ * abio_try_readv
+ *
+ * As abio_try_read, into several pieces of memory in turn.  More than 1024 pieces are clamped to
+ * the first 1024.
+ * Returns 0.
+ *
+ * Parameters:
+ *   io      the io
+ *   iovecs  array of `count` struct abio_iovec, borrowed for the call; NULL only where the count is
+ *           0
+ *   count   number of elements
+ *   flags   0: no flag is defined yet
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `iovecs` is NULL and `count` is not 0; `flags` has a bit that is not known
+ *   ABIO_WOULD_BLOCK     nothing to read now
+ *   ABIO_E_BUSY          a read or receive is in flight
+ *
+ * Thread: the driver's thread only.  Cost: may make system calls, never blocks.
+ * Trait read, slot 1.  Since 0.1.
+ */
+int32_t abio_try_readv(abio_io io, const struct abio_iovec *iovecs, uint32_t count, uint32_t flags);
+
+/*
+ * abio_read
+ *
+ * Reads at least one byte and at most `length` (clamped to 0x7ffff000; on a file one operation
+ * moves at most 1 MiB) into `data`, which belongs to the library from acceptance until the terminal
+ * event is delivered.
+ * The event's result and progress are the number of bytes; 0 at the end.  A length of 0 ends at
+ * once with 0, which is then not the end.
+ * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
+ * untouched.
+ * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
+ * (no event), or ABIO_PENDING: the event follows.
+ *
+ * Parameters:
+ *   io      the io
+ *   data    memory to fill, `length` bytes, lent to the library until the terminal event; NULL only
+ *           where that is 0
+ *   length  in bytes
+ *   flags   ABIO_START_* bits, or 0
+ *   token   any number; it comes back in the events
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `flags` has a bit that is not known
+ *   ABIO_E_BUSY          a read or receive is already in flight on this io
+ *   -ENOMEM              no memory
+ *
+ * Errors of the event:
+ *   ABIO_E_CANCELED  cancelled, by abio_cancel, close, release or shutdown
+ *   -errno           any other error of the system
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait read, slot 2.  Since 0.1.
+ */
+int32_t abio_read(abio_io io, void *data, uint32_t length, uint32_t flags, uint64_t token);
+
+/*
+ * abio_readv
+ *
+ * As abio_read, into several pieces of memory in turn, by one system call.  The array is copied at
+ * start, only the memory it points to is lent.  More than 1024 pieces are clamped to the first
+ * 1024.
+ * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
+ * untouched.
+ * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
+ * (no event), or ABIO_PENDING: the event follows.
+ *
+ * Parameters:
+ *   io      the io
+ *   iovecs  array of `count` struct abio_iovec, copied; the memory it points to is lent until the
+ *           terminal event; NULL only where the count is 0
+ *   count   number of elements
+ *   flags   ABIO_START_* bits, or 0
+ *   token   any number; it comes back in the events
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `iovecs` is NULL and `count` is not 0; `flags` has a bit that is not known
+ *   ABIO_E_BUSY          a read or receive is already in flight on this io
+ *   -ENOMEM              no memory
+ *
+ * Errors of the event:
+ *   ABIO_E_CANCELED  cancelled, by abio_cancel, close, release or shutdown
+ *   -errno           any other error of the system
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait read, slot 3.  Since 0.1.
+ */
+int32_t abio_readv(abio_io io, const struct abio_iovec *iovecs, uint32_t count, uint32_t flags,
+		uint64_t token);
+
+/*
+ * abio_read_exact
+ *
+ * Reads exactly `length` bytes.  The event's result is `length`; on any error and on cancel
+ * `progress` says how many bytes are in `data`, and a new read_exact for the rest continues.
+ * With ABIO_START_INLINE it returns ABIO_PENDING unless everything was there at once.
+ * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
+ * untouched.
+ * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
+ * (no event), or ABIO_PENDING: the event follows.
+ *
+ * Parameters:
+ *   io      the io
+ *   data    memory to fill, `length` bytes, lent to the library until the terminal event; NULL only
+ *           where that is 0
+ *   length  in bytes
+ *   flags   ABIO_START_* bits, or 0
+ *   token   any number; it comes back in the events
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `flags` has a bit that is not known
+ *   ABIO_E_BUSY          a read or receive is already in flight on this io
+ *   -ENOMEM              no memory
+ *
+ * Errors of the event:
+ *   ABIO_E_UNEXPECTED_EOF  the stream ended first
+ *   ABIO_E_CANCELED        cancelled, by abio_cancel, close, release or shutdown
+ *   -errno                 any other error of the system
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait read, slot 4.  Since 0.1.
+ */
+int32_t abio_read_exact(abio_io io, void *data, uint32_t length, uint32_t flags, uint64_t token);
+
+/*
+ * abio_try_write
+ *
+ * Writes what fits now from borrowed memory.
+ * Returns the number of bytes.  Never raises SIGPIPE.
+ *
+ * Parameters:
+ *   io      the io
+ *   data    memory to read, `length` bytes, borrowed for the call; NULL only where that is 0
+ *   length  in bytes
+ *   flags   0: no flag is defined yet
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `flags` has a bit that is not known
+ *   ABIO_WOULD_BLOCK     no room now
+ *   ABIO_E_BUSY          a write is in flight, or abio_put has not sent everything
+ *   -EPIPE               nobody reads the other end
+ *
+ * Thread: the driver's thread only.  Cost: may make system calls, never blocks.
+ * Trait write, slot 0.  Since 0.1.
+ */
+int32_t abio_try_write(abio_io io, const void *data, uint32_t length, uint32_t flags);
+
+/*
+ * abio_try_writev
+ *
+ * As abio_try_write, from several pieces of memory in turn.  More than 1024 pieces are clamped to
+ * the first 1024.
+ * Returns 0.
+ *
+ * Parameters:
+ *   io      the io
+ *   iovecs  array of `count` struct abio_iovec, borrowed for the call; NULL only where the count is
+ *           0
+ *   count   number of elements
+ *   flags   0: no flag is defined yet
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `iovecs` is NULL and `count` is not 0; `flags` has a bit that is not known
+ *   ABIO_WOULD_BLOCK     no room now
+ *   ABIO_E_BUSY          a write is in flight, or abio_put has not sent everything
+ *   -EPIPE               nobody reads the other end
+ *
+ * Thread: the driver's thread only.  Cost: may make system calls, never blocks.
+ * Trait write, slot 1.  Since 0.1.
+ */
+int32_t abio_try_writev(abio_io io, const struct abio_iovec *iovecs, uint32_t count,
+		uint32_t flags);
+
+/*
+ * abio_try_flush
+ *
+ * Asks whether everything that abio_put took has reached the system.
+ * Returns 0 when it has.
+ *
+ * Parameters:
+ *   io  the io
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_WOULD_BLOCK     not everything yet
+ *   -EPIPE               or another sticky error of abio_put
+ *
+ * Thread: the driver's thread only.  Cost: may make system calls, never blocks.
+ * Trait write, slot 2.  Since 0.1.
+ */
+int32_t abio_try_flush(abio_io io);
+
+/*
+ * abio_write
+ *
+ * Writes at least one byte and at most `length` (clamped to 0x7ffff000; on a file one operation
+ * moves at most 1 MiB) from `data`, which must not change until the terminal event is delivered.
+ * What abio_put took before goes first.
+ * The event's result and progress are the number of bytes.  Never raises SIGPIPE.
+ * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
+ * untouched.
+ * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
+ * (no event), or ABIO_PENDING: the event follows.
+ *
+ * Parameters:
+ *   io      the io
+ *   data    memory to read, `length` bytes, lent to the library until the terminal event; NULL only
+ *           where that is 0
+ *   length  in bytes
+ *   flags   ABIO_START_* bits, or 0
+ *   token   any number; it comes back in the events
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `flags` has a bit that is not known
+ *   ABIO_E_BUSY          a write is already in flight on this io
+ *   -ENOMEM              no memory
+ *
+ * Errors of the event:
+ *   -EPIPE           nobody reads the other end
+ *   ABIO_E_CANCELED  cancelled, by abio_cancel, close, release or shutdown
+ *   -errno           any other error of the system
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait write, slot 3.  Since 0.1.
+ */
+int32_t abio_write(abio_io io, const void *data, uint32_t length, uint32_t flags, uint64_t token);
+
+/*
+ * abio_writev
+ *
+ * As abio_write, from several pieces of memory in turn, by one system call.  The array is copied at
+ * start.  More than 1024 pieces are clamped to the first 1024.
+ * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
+ * untouched.
+ * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
+ * (no event), or ABIO_PENDING: the event follows.
+ *
+ * Parameters:
+ *   io      the io
+ *   iovecs  array of `count` struct abio_iovec, copied; the memory it points to is lent until the
+ *           terminal event; NULL only where the count is 0
+ *   count   number of elements
+ *   flags   ABIO_START_* bits, or 0
+ *   token   any number; it comes back in the events
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `iovecs` is NULL and `count` is not 0; `flags` has a bit that is not known
+ *   ABIO_E_BUSY          a write is already in flight on this io
+ *   -ENOMEM              no memory
+ *
+ * Errors of the event:
+ *   -EPIPE           nobody reads the other end
+ *   ABIO_E_CANCELED  cancelled, by abio_cancel, close, release or shutdown
+ *   -errno           any other error of the system
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait write, slot 4.  Since 0.1.
+ */
+int32_t abio_writev(abio_io io, const struct abio_iovec *iovecs, uint32_t count, uint32_t flags,
+		uint64_t token);
+
+/*
+ * abio_write_all
+ *
+ * Writes all `length` bytes.  The event's result is `length`; on any error and on cancel `progress`
+ * says how many bytes are gone, and a new write_all of the rest continues.
+ * With ABIO_START_INLINE it returns ABIO_PENDING unless everything fitted at once.
+ * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
+ * untouched.
+ * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
+ * (no event), or ABIO_PENDING: the event follows.
+ *
+ * Parameters:
+ *   io      the io
+ *   data    memory to read, `length` bytes, lent to the library until the terminal event; NULL only
+ *           where that is 0
+ *   length  in bytes
+ *   flags   ABIO_START_* bits, or 0
+ *   token   any number; it comes back in the events
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `flags` has a bit that is not known
+ *   ABIO_E_BUSY          a write is already in flight on this io
+ *   -ENOMEM              no memory
+ *
+ * Errors of the event:
+ *   ABIO_E_WRITE_ZERO  the system took nothing
+ *   -EPIPE             nobody reads the other end
+ *   ABIO_E_CANCELED    cancelled, by abio_cancel, close, release or shutdown
+ *   -errno             any other error of the system
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait write, slot 5.  Since 0.1.
+ */
+int32_t abio_write_all(abio_io io, const void *data, uint32_t length, uint32_t flags,
+		uint64_t token);
+
+/*
+ * abio_flush
+ *
+ * Ends when everything that abio_put took before has reached the system; not durability, see
+ * abio_sync.  Any number may wait.
+ * The event's result is 0, or the sticky error of abio_put.
+ * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
+ * untouched.
+ * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
+ * (no event), or ABIO_PENDING: the event follows.
+ *
+ * Parameters:
+ *   io     the io
+ *   flags  ABIO_START_* bits, or 0
+ *   token  any number; it comes back in the events
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `flags` has a bit that is not known
+ *   -ENOMEM              no memory
+ *
+ * Errors of the event:
+ *   ABIO_E_CANCELED  cancelled, by abio_cancel, close, release or shutdown
+ *   -errno           any other error of the system
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait write, slot 6.  Since 0.1.
+ */
+int32_t abio_flush(abio_io io, uint32_t flags, uint64_t token);
+
+/*
+ * abio_shutdown
+ *
+ * Flushes, then closes the writing direction: the peer reads the end of the stream, this side goes
+ * on reading.  Writing afterwards fails with -EPIPE.  Harmless when done twice; on a pipe's writer
+ * it closes nothing but flushes.
+ * The event's result is 0, or an error.
+ * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
+ * untouched.
+ *
+ * Parameters:
+ *   io     the io
+ *   flags  0: no flag is defined yet
+ *   token  any number; it comes back in the events
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `flags` has a bit that is not known
+ *   ABIO_E_BUSY          a write is in flight on this io
+ *   -ENOMEM              no memory
+ *
+ * Errors of the event:
+ *   -ENOTCONN        the peer is gone already
+ *   ABIO_E_CANCELED  cancelled, by abio_cancel, close, release or shutdown
+ *   -errno           any other error of the system
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait write, slot 7.  Since 0.1.
+ */
+int32_t abio_shutdown(abio_io io, uint32_t flags, uint64_t token);
+
+/*
+ * abio_receive
+ *
+ * Stays armed and delivers the stream as it arrives: each piece is an event with ABIO_EVENT_MORE
+ * and ABIO_EVENT_VIEW, `data` and `result` saying where and how much; the bytes are the library's
+ * and valid until the next poll or wait begins.  No memory is held while nothing arrives.
+ * The terminal event has result 0 at the end of the stream, else an error.  A cancel delivers first
+ * what has arrived.  It is the stream's reader: other reads answer ABIO_E_BUSY meanwhile.
+ * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
+ * untouched.
+ *
+ * Parameters:
+ *   io     the io
+ *   flags  0: no flag is defined yet
+ *   token  any number; it comes back in the events
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `flags` has a bit that is not known
+ *   ABIO_E_BUSY          a read or receive is already in flight on this io
+ *   -ENOMEM              no memory
+ *
+ * Errors of the event:
+ *   ABIO_E_CANCELED  cancelled, by abio_cancel, close, release or shutdown
+ *   -errno           any other error of the system
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait buf_read, slot 0.  Since 0.1.
+ */
+int32_t abio_receive(abio_io io, uint32_t flags, uint64_t token);
+
+/*
+ * abio_receive_pause
+ *
+ * Stops a receive from taking more: what the library already took, at most one piece, still comes;
+ * the rest waits in the system, so the peer feels it.
+ * Returns 0; also when it is paused already.
+ *
+ * Parameters:
+ *   io  the io
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      no receive is in flight
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait buf_read, slot 1.  Since 0.1.
+ */
+int32_t abio_receive_pause(abio_io io);
+
+/*
+ * abio_receive_resume
+ *
+ * Lets a paused receive go on.
+ * Returns 0; also when it is not paused.
+ *
+ * Parameters:
+ *   io  the io
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      no receive is in flight
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait buf_read, slot 2.  Since 0.1.
+ */
+int32_t abio_receive_resume(abio_io io);
+
+/*
+ * abio_put
+ *
+ * Copies bytes to be written, all puts of a turn of the host's loop in one go, at the next poll,
+ * wait or submit.  The memory is the host's again at return.  There is no event for success:
+ * abio_flush drains, close flushes.  An error of the transport sticks: every later put, flush and
+ * close reports it.
+ * Returns the number of bytes taken: less than `length` when the high-water mark (256 KiB) is near.
+ *
+ * Parameters:
+ *   io      the io
+ *   data    memory to read, `length` bytes, borrowed for the call; NULL only where that is 0
+ *   length  in bytes
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0
+ *   ABIO_WOULD_BLOCK     at the high-water mark: flush, then put again
+ *   -EPIPE               or another sticky error of an earlier put
+ *   -ENOMEM              no memory; nothing was taken
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait buf_write, slot 0.  Since 0.1.
+ */
+int32_t abio_put(abio_io io, const void *data, uint32_t length);
+
+/*
+ * abio_try_read_at
+ *
+ * Reads at `offset` what the system has in memory, without waiting for a device.  A hint:
+ * WOULD_BLOCK can come for no visible reason; then start abio_read_at.
+ * Returns the number of bytes; 0 at or past the end.
+ *
+ * Parameters:
+ *   io      the io
+ *   data    memory to fill, `length` bytes, borrowed for the call; NULL only where that is 0
+ *   length  in bytes
+ *   offset  in bytes from the start, 0 to 2^63-1
+ *   flags   0: no flag is defined yet
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `flags` has a bit that is not known;
+ *                        offset over 2^63-1
+ *   ABIO_WOULD_BLOCK     it would have to wait for the device
+ *
+ * Thread: the driver's thread only.  Cost: may make system calls, never blocks.
+ * Trait read_at, slot 0.  Since 0.1.
+ */
+int32_t abio_try_read_at(abio_io io, void *data, uint32_t length, uint64_t offset, uint32_t flags);
+
+/*
+ * abio_read_at
+ *
+ * Reads at most `length` bytes (at most 1 MiB in one operation) at `offset`, 0 to 2^63-1, into
+ * `data`, which belongs to the library until the terminal event is delivered.
+ * The event's result and progress are the number of bytes; 0 at or past the end.
+ * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
+ * untouched.
+ * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
+ * (no event), or ABIO_PENDING: the event follows.
+ *
+ * Parameters:
+ *   io      the io
+ *   data    memory to fill, `length` bytes, lent to the library until the terminal event; NULL only
+ *           where that is 0
+ *   length  in bytes
+ *   offset  in bytes from the start, 0 to 2^63-1
+ *   flags   ABIO_START_* bits, or 0
+ *   token   any number; it comes back in the events
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `flags` has a bit that is not known;
+ *                        offset over 2^63-1
+ *   -ENOMEM              no memory
+ *
+ * Errors of the event:
+ *   ABIO_E_CANCELED  cancelled, by abio_cancel, close, release or shutdown
+ *   -errno           any other error of the system
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait read_at, slot 1.  Since 0.1.
+ */
+int32_t abio_read_at(abio_io io, void *data, uint32_t length, uint64_t offset, uint32_t flags,
+		uint64_t token);
+
+/*
+ * abio_read_at_exact
+ *
+ * Reads exactly `length` bytes at `offset`.  The event's result is `length`; on error and cancel
+ * `progress` says how many bytes are in `data`.
+ * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
+ * untouched.
+ * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
+ * (no event), or ABIO_PENDING: the event follows.
+ *
+ * Parameters:
+ *   io      the io
+ *   data    memory to fill, `length` bytes, lent to the library until the terminal event; NULL only
+ *           where that is 0
+ *   length  in bytes
+ *   offset  in bytes from the start, 0 to 2^63-1
+ *   flags   ABIO_START_* bits, or 0
+ *   token   any number; it comes back in the events
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `flags` has a bit that is not known;
+ *                        offset over 2^63-1
+ *   -ENOMEM              no memory
+ *
+ * Errors of the event:
+ *   ABIO_E_UNEXPECTED_EOF  the file ended first
+ *   ABIO_E_CANCELED        cancelled, by abio_cancel, close, release or shutdown
+ *   -errno                 any other error of the system
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait read_at, slot 2.  Since 0.1.
+ */
+int32_t abio_read_at_exact(abio_io io, void *data, uint32_t length, uint64_t offset,
+		uint32_t flags, uint64_t token);
+
+/*
+ * abio_readv_at
+ *
+ * As abio_read_at, into several pieces of memory in turn, by one system call.  The array is copied
+ * at start.  More than 1024 pieces are clamped to the first 1024.
+ * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
+ * untouched.
+ * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
+ * (no event), or ABIO_PENDING: the event follows.
+ *
+ * Parameters:
+ *   io      the io
+ *   iovecs  array of `count` struct abio_iovec, copied; the memory it points to is lent until the
+ *           terminal event; NULL only where the count is 0
+ *   count   number of elements
+ *   offset  in bytes from the start, 0 to 2^63-1
+ *   flags   ABIO_START_* bits, or 0
+ *   token   any number; it comes back in the events
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `iovecs` is NULL and `count` is not 0; `flags` has a bit that is not
+ *                        known; offset over 2^63-1
+ *   -ENOMEM              no memory
+ *
+ * Errors of the event:
+ *   ABIO_E_CANCELED  cancelled, by abio_cancel, close, release or shutdown
+ *   -errno           any other error of the system
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait read_at, slot 3.  Since 0.1.
+ */
+int32_t abio_readv_at(abio_io io, const struct abio_iovec *iovecs, uint32_t count, uint64_t offset,
+		uint32_t flags, uint64_t token);
+
+/*
+ * abio_write_at
+ *
+ * Writes at most `length` bytes (at most 1 MiB in one operation) at `offset`, 0 to 2^63-1, from
+ * `data`, which must not change until the terminal event is delivered.  A file opened with
+ * ABIO_OPEN_APPEND ignores the offset.
+ * The event's result and progress are the number of bytes.
+ * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
+ * untouched.
+ * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
+ * (no event), or ABIO_PENDING: the event follows.
+ *
+ * Parameters:
+ *   io      the io
+ *   data    memory to read, `length` bytes, lent to the library until the terminal event; NULL only
+ *           where that is 0
+ *   length  in bytes
+ *   offset  in bytes from the start, 0 to 2^63-1
+ *   flags   ABIO_START_* bits, or 0
+ *   token   any number; it comes back in the events
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `flags` has a bit that is not known;
+ *                        offset over 2^63-1
+ *   -ENOMEM              no memory
+ *
+ * Errors of the event:
+ *   -ENOSPC          no space left
+ *   ABIO_E_CANCELED  cancelled, by abio_cancel, close, release or shutdown
+ *   -errno           any other error of the system
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait write_at, slot 0.  Since 0.1.
+ */
+int32_t abio_write_at(abio_io io, const void *data, uint32_t length, uint64_t offset,
+		uint32_t flags, uint64_t token);
+
+/*
+ * abio_write_at_all
+ *
+ * Writes all `length` bytes at `offset`.  The event's result is `length`; on error and cancel
+ * `progress` says how many bytes are written.
+ * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
+ * untouched.
+ * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
+ * (no event), or ABIO_PENDING: the event follows.
+ *
+ * Parameters:
+ *   io      the io
+ *   data    memory to read, `length` bytes, lent to the library until the terminal event; NULL only
+ *           where that is 0
+ *   length  in bytes
+ *   offset  in bytes from the start, 0 to 2^63-1
+ *   flags   ABIO_START_* bits, or 0
+ *   token   any number; it comes back in the events
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `flags` has a bit that is not known;
+ *                        offset over 2^63-1
+ *   -ENOMEM              no memory
+ *
+ * Errors of the event:
+ *   ABIO_E_WRITE_ZERO  the system took nothing
+ *   -ENOSPC            no space left
+ *   ABIO_E_CANCELED    cancelled, by abio_cancel, close, release or shutdown
+ *   -errno             any other error of the system
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait write_at, slot 1.  Since 0.1.
+ */
+int32_t abio_write_at_all(abio_io io, const void *data, uint32_t length, uint64_t offset,
+		uint32_t flags, uint64_t token);
+
+/*
+ * abio_sync
+ *
+ * Makes what was written durable (fsync), or with ABIO_SYNC_DATA what is needed to read it back
+ * (fdatasync).  It orders nothing: only writes whose terminal event has come before are covered.
+ * The event's result is 0.
+ * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
+ * untouched.
+ *
+ * Parameters:
+ *   io     the io
+ *   flags  ABIO_SYNC_* bits, or 0
+ *   token  any number; it comes back in the events
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `flags` has a bit that is not known
+ *   -ENOMEM              no memory
+ *
+ * Errors of the event:
+ *   -EIO             the device failed; data may be lost
+ *   ABIO_E_CANCELED  cancelled, by abio_cancel, close, release or shutdown
+ *   -errno           any other error of the system
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait write_at, slot 2.  Since 0.1.
+ */
+int32_t abio_sync(abio_io io, uint32_t flags, uint64_t token);
+
+/*
+ * abio_try_accept
+ *
+ * Takes a connection that is waiting.
+ * Returns 0 and stores the io.
+ *
+ * Parameters:
+ *   io        the io
+ *   flags     0: no flag is defined yet
+ *   accepted  where the new io is stored on success; not NULL
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `flags` has a bit that is not known; `accepted` is NULL
+ *   ABIO_WOULD_BLOCK     no connection is waiting
+ *   -EMFILE              no descriptor left; the connection keeps waiting
+ *   -ENOMEM              no memory; the connection keeps waiting
+ *
+ * Thread: the driver's thread only.  Cost: may make system calls, never blocks.
+ * Trait accept, slot 0.  Since 0.1.
+ */
+int32_t abio_try_accept(abio_io io, uint32_t flags, abio_io *accepted);
+
+/*
+ * abio_accept
+ *
+ * Waits for a connection.  The event brings the io in `handle` (ABIO_EVENT_HANDLE), its result is
+ * 0.  Any number of accepts may wait; each takes one connection.
+ * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
+ * untouched.
+ *
+ * Parameters:
+ *   io     the io
+ *   flags  0: no flag is defined yet
+ *   token  any number; it comes back in the events
+ *
+ * Errors:
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_HANDLE        `io` is not a live io
+ *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
+ *   ABIO_E_ARGUMENT      `flags` has a bit that is not known
+ *   -ENOMEM              no memory
+ *
+ * Errors of the event:
+ *   -EMFILE          no descriptor left; the connection keeps waiting
+ *   -ECONNABORTED    the connection was gone already
+ *   ABIO_E_CANCELED  cancelled, by abio_cancel, close, release or shutdown
+ *   -errno           any other error of the system
+ *
+ * Thread: the driver's thread only.  Cost: makes no system call, never blocks.
+ * Trait accept, slot 1.  Since 0.1.
+ */
+int32_t abio_accept(abio_io io, uint32_t flags, uint64_t token);
+
+/* ---- tables ----------------------------------------------------------------------------------- */
+
+/*
+ * Trait object: What every io has.
+ * Since 0.1.
+ */
+struct abio_object_ops {
+	struct abio_table_head head;
+	int32_t (*retain)(abio_io io);
+	int32_t (*release)(abio_io io);
+	int32_t (*close)(abio_io io, uint32_t flags, uint64_t token);
+	int32_t (*cancel)(uint64_t handle, uint64_t token);
+	int32_t (*query)(abio_io io, uint32_t trait, struct abio_trait_info *info);
+	int32_t (*info)(abio_io io, struct abio_io_info *info);
+};
+
+/*
+ * Trait ready: Waiting until an io is ready, without lending it memory.  Files do not have it: a
+ * file is always 'ready' and reading it can still wait.
+ * Since 0.1.
+ */
+struct abio_ready_ops {
+	struct abio_table_head head;
+	int32_t (*ready)(abio_io io, uint32_t interest, uint32_t flags, uint64_t token);
+	int32_t (*ready_now)(abio_io io, uint32_t interest);
+	int32_t (*ready_fd)(abio_io io, uint32_t interest, int32_t *fd, uint32_t *events);
+};
+
+/*
+ * Trait read: Reading.  On a file the handle's own cursor is used and moved.
+ * Since 0.1.
+ */
+struct abio_read_ops {
+	struct abio_table_head head;
+	int32_t (*try_read)(abio_io io, void *data, uint32_t length, uint32_t flags);
+	int32_t (*try_readv)(abio_io io, const struct abio_iovec *iovecs, uint32_t count,
+			uint32_t flags);
+	int32_t (*read)(abio_io io, void *data, uint32_t length, uint32_t flags, uint64_t token);
+	int32_t (*readv)(abio_io io, const struct abio_iovec *iovecs, uint32_t count,
+			uint32_t flags, uint64_t token);
+	int32_t (*read_exact)(abio_io io, void *data, uint32_t length, uint32_t flags,
+			uint64_t token);
+};
+
+/*
+ * Trait write: Writing.  On a file the handle's own cursor is used and moved.
+ * Since 0.1.
+ */
+struct abio_write_ops {
+	struct abio_table_head head;
+	int32_t (*try_write)(abio_io io, const void *data, uint32_t length, uint32_t flags);
+	int32_t (*try_writev)(abio_io io, const struct abio_iovec *iovecs, uint32_t count,
+			uint32_t flags);
+	int32_t (*try_flush)(abio_io io);
+	int32_t (*write)(abio_io io, const void *data, uint32_t length, uint32_t flags,
+			uint64_t token);
+	int32_t (*writev)(abio_io io, const struct abio_iovec *iovecs, uint32_t count,
+			uint32_t flags, uint64_t token);
+	int32_t (*write_all)(abio_io io, const void *data, uint32_t length, uint32_t flags,
+			uint64_t token);
+	int32_t (*flush)(abio_io io, uint32_t flags, uint64_t token);
+	int32_t (*shutdown)(abio_io io, uint32_t flags, uint64_t token);
+};
+
+/*
+ * Trait buf_read: Reading through memory of the library: an idle stream holds none.
+ * Since 0.1.
+ */
+struct abio_buf_read_ops {
+	struct abio_table_head head;
+	int32_t (*receive)(abio_io io, uint32_t flags, uint64_t token);
+	int32_t (*receive_pause)(abio_io io);
+	int32_t (*receive_resume)(abio_io io);
+};
+
+/*
+ * Trait buf_write: Writing through memory of the library.
+ * Since 0.1.
+ */
+struct abio_buf_write_ops {
+	struct abio_table_head head;
+	int32_t (*put)(abio_io io, const void *data, uint32_t length);
+};
+
+/*
+ * Trait read_at: Reading at an offset; any number at once, the cursor is not involved.
+ * Since 0.1.
+ */
+struct abio_read_at_ops {
+	struct abio_table_head head;
+	int32_t (*try_read_at)(abio_io io, void *data, uint32_t length, uint64_t offset,
+			uint32_t flags);
+	int32_t (*read_at)(abio_io io, void *data, uint32_t length, uint64_t offset,
+			uint32_t flags, uint64_t token);
+	int32_t (*read_at_exact)(abio_io io, void *data, uint32_t length, uint64_t offset,
+			uint32_t flags, uint64_t token);
+	int32_t (*readv_at)(abio_io io, const struct abio_iovec *iovecs, uint32_t count,
+			uint64_t offset, uint32_t flags, uint64_t token);
+};
+
+/*
+ * Trait write_at: Writing at an offset; any number at once, the cursor is not involved.
+ * Since 0.1.
+ */
+struct abio_write_at_ops {
+	struct abio_table_head head;
+	int32_t (*write_at)(abio_io io, const void *data, uint32_t length, uint64_t offset,
+			uint32_t flags, uint64_t token);
+	int32_t (*write_at_all)(abio_io io, const void *data, uint32_t length, uint64_t offset,
+			uint32_t flags, uint64_t token);
+	int32_t (*sync)(abio_io io, uint32_t flags, uint64_t token);
+};
+
+/*
+ * Trait accept: Accepting connections; any number of accepts may wait.
+ * Since 0.1.
+ */
+struct abio_accept_ops {
+	struct abio_table_head head;
+	int32_t (*try_accept)(abio_io io, uint32_t flags, abio_io *accepted);
+	int32_t (*accept)(abio_io io, uint32_t flags, uint64_t token);
+};
+
+/* The table of each trait: constant, valid for the life of the process, from any thread. */
+const struct abio_object_ops *abio_object_table(void);
+const struct abio_ready_ops *abio_ready_table(void);
+const struct abio_read_ops *abio_read_table(void);
+const struct abio_write_ops *abio_write_table(void);
+const struct abio_buf_read_ops *abio_buf_read_table(void);
+const struct abio_buf_write_ops *abio_buf_write_table(void);
+const struct abio_read_at_ops *abio_read_at_table(void);
+const struct abio_write_at_ops *abio_write_at_table(void);
+const struct abio_accept_ops *abio_accept_table(void);
+
+/* Every function, for a host that looks up one symbol. */
+struct abio_api_table {
+	struct abio_table_head head;
+	int32_t (*abi_info)(struct abio_abi *info);
+	const char *(*error_name)(int32_t code);
+	const char *(*error_text)(int32_t code);
+	int32_t (*error_kind)(int32_t code);
+	int32_t (*clock)(int64_t *now_ns);
+	int32_t (*driver_create)(const struct abio_driver_options *options, abio_driver *driver);
+	int32_t (*driver_fd)(abio_driver driver);
+	int32_t (*driver_poll)(abio_driver driver, struct abio_event *events, uint32_t stride,
+			uint32_t capacity);
+	int32_t (*driver_wait)(abio_driver driver, struct abio_event *events, uint32_t stride,
+			uint32_t capacity, int64_t timeout_ns);
+	int32_t (*driver_submit)(abio_driver driver);
+	int32_t (*driver_wake)(abio_driver driver);
+	int32_t (*driver_shutdown)(abio_driver driver);
+	int32_t (*driver_close)(abio_driver driver);
+	int32_t (*driver_abandon)(abio_driver driver);
+	int32_t (*driver_info)(abio_driver driver, struct abio_driver_state *info);
+	int32_t (*retain)(abio_io io);
+	int32_t (*release)(abio_io io);
+	int32_t (*close)(abio_io io, uint32_t flags, uint64_t token);
+	int32_t (*cancel)(uint64_t handle, uint64_t token);
+	int32_t (*query)(abio_io io, uint32_t trait, struct abio_trait_info *info);
+	int32_t (*info)(abio_io io, struct abio_io_info *info);
+	int32_t (*open)(abio_driver driver, const void *path, uint32_t length,
+			const struct abio_open_options *options, uint64_t token);
+	int32_t (*connect)(abio_driver driver, const struct abio_address *address,
+			const struct abio_connect_options *options, uint64_t token);
+	int32_t (*listen)(abio_driver driver, const struct abio_address *address,
+			const struct abio_listen_options *options, abio_io *io);
+	int32_t (*resolve)(abio_driver driver, const void *name, uint32_t length, uint32_t port,
+			uint32_t flags, uint64_t token);
+	int32_t (*adopt)(abio_driver driver, int32_t fd, uint32_t kind, uint32_t flags,
+			abio_io *io);
+	int32_t (*detach)(abio_io io, int32_t *fd);
+	int32_t (*move)(abio_io io, uint64_t to, abio_io *moved);
+	int32_t (*pipe)(abio_driver driver, uint32_t flags, abio_io *reader, abio_io *writer);
+	int32_t (*timer)(abio_driver driver, int64_t after_ns, uint32_t flags, uint64_t token);
+	int32_t (*ready)(abio_io io, uint32_t interest, uint32_t flags, uint64_t token);
+	int32_t (*ready_now)(abio_io io, uint32_t interest);
+	int32_t (*ready_fd)(abio_io io, uint32_t interest, int32_t *fd, uint32_t *events);
+	int32_t (*try_read)(abio_io io, void *data, uint32_t length, uint32_t flags);
+	int32_t (*try_readv)(abio_io io, const struct abio_iovec *iovecs, uint32_t count,
+			uint32_t flags);
+	int32_t (*read)(abio_io io, void *data, uint32_t length, uint32_t flags, uint64_t token);
+	int32_t (*readv)(abio_io io, const struct abio_iovec *iovecs, uint32_t count,
+			uint32_t flags, uint64_t token);
+	int32_t (*read_exact)(abio_io io, void *data, uint32_t length, uint32_t flags,
+			uint64_t token);
+	int32_t (*try_write)(abio_io io, const void *data, uint32_t length, uint32_t flags);
+	int32_t (*try_writev)(abio_io io, const struct abio_iovec *iovecs, uint32_t count,
+			uint32_t flags);
+	int32_t (*try_flush)(abio_io io);
+	int32_t (*write)(abio_io io, const void *data, uint32_t length, uint32_t flags,
+			uint64_t token);
+	int32_t (*writev)(abio_io io, const struct abio_iovec *iovecs, uint32_t count,
+			uint32_t flags, uint64_t token);
+	int32_t (*write_all)(abio_io io, const void *data, uint32_t length, uint32_t flags,
+			uint64_t token);
+	int32_t (*flush)(abio_io io, uint32_t flags, uint64_t token);
+	int32_t (*shutdown)(abio_io io, uint32_t flags, uint64_t token);
+	int32_t (*receive)(abio_io io, uint32_t flags, uint64_t token);
+	int32_t (*receive_pause)(abio_io io);
+	int32_t (*receive_resume)(abio_io io);
+	int32_t (*put)(abio_io io, const void *data, uint32_t length);
+	int32_t (*try_read_at)(abio_io io, void *data, uint32_t length, uint64_t offset,
+			uint32_t flags);
+	int32_t (*read_at)(abio_io io, void *data, uint32_t length, uint64_t offset,
+			uint32_t flags, uint64_t token);
+	int32_t (*read_at_exact)(abio_io io, void *data, uint32_t length, uint64_t offset,
+			uint32_t flags, uint64_t token);
+	int32_t (*readv_at)(abio_io io, const struct abio_iovec *iovecs, uint32_t count,
+			uint64_t offset, uint32_t flags, uint64_t token);
+	int32_t (*write_at)(abio_io io, const void *data, uint32_t length, uint64_t offset,
+			uint32_t flags, uint64_t token);
+	int32_t (*write_at_all)(abio_io io, const void *data, uint32_t length, uint64_t offset,
+			uint32_t flags, uint64_t token);
+	int32_t (*sync)(abio_io io, uint32_t flags, uint64_t token);
+	int32_t (*try_accept)(abio_io io, uint32_t flags, abio_io *accepted);
+	int32_t (*accept)(abio_io io, uint32_t flags, uint64_t token);
+	const struct abio_object_ops *(*object_table)(void);
+	const struct abio_ready_ops *(*ready_table)(void);
+	const struct abio_read_ops *(*read_table)(void);
+	const struct abio_write_ops *(*write_table)(void);
+	const struct abio_buf_read_ops *(*buf_read_table)(void);
+	const struct abio_buf_write_ops *(*buf_write_table)(void);
+	const struct abio_read_at_ops *(*read_at_table)(void);
+	const struct abio_write_at_ops *(*write_at_table)(void);
+	const struct abio_accept_ops *(*accept_table)(void);
+};
+
+/*
+ * abio_api
+ *
+ * The root table of a major version: NULL for one this library does not know.
+ * Thread: any.  Cost: makes no system call, never blocks.
+ */
+const struct abio_api_table *abio_api(uint32_t major);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
