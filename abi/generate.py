@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from emit import dispatch, header, model, slots
+from emit import dispatch, errors, header, model, slots, symbols
 
 HERE = Path(__file__).resolve().parent
 
@@ -22,6 +22,8 @@ EMITTERS: dict[str, Callable[[model.Description], str]] = {
     "abio.h": header.emit,
     "slots.h": slots.emit,
     "dispatch.c": dispatch.emit,
+    "errors.h": errors.emit,
+    "abio.map": symbols.emit,
 }
 
 
