@@ -1,0 +1,245 @@
+"""Runs every suite, shows a table, and ends with `N passed, N failed`.
+
+A suite is built by make, then run; each of its commands must print a line that counts, and a command
+that prints none, hangs or dies counts as a failure.  Logs stand in build/check/.
+
+    check.py            everything `make check` promises
+    check.py --soak     the long randomised tests only
+    check.py NAME…      the suites whose name contains one of these words
+"""
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOGS = ROOT / "build/check"
+VENV_PYTHON = str(ROOT / "build/venv/bin/python")
+REFUSE = "build/tools/refuse_uring"
+TEST_ROOMS = ("unit", "conformance", "fault", "soak")
+VARIANTS = ("", "asan-gcc", "asan-clang")
+HANG_SECONDS = 600
+COUNT = re.compile(r"(\d+) (passed|failed|skipped|errors?)\b")
+BAD = {"failed", "error", "errors"}
+
+
+@dataclass
+class Command:
+    argv: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+    # What cannot count itself, such as a generator's --check: its exit status is one test.
+    counts: bool = True
+
+
+@dataclass
+class Suite:
+    name: str
+    commands: list[Command]
+    targets: list[str] = field(default_factory=list)
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def log(self) -> Path:
+        return LOGS / (re.sub(r"[^a-z0-9.]+", "-", self.name.lower()) + ".log")
+
+    def fail(self, remark: str) -> None:
+        self.failed += 1
+        self.remarks.append(remark)
+
+
+def c_suites(variant: str, rooms: tuple[str, ...], wrap: tuple[str, ...] = ()) -> list[Suite]:
+    """One suite per directory of C tests; `wrap` is put before each program."""
+    build = f"build/{variant}" if variant else "build"
+    suites = []
+    for room in rooms:
+        programs = sorted(ROOT.glob(f"tests/{room}/test_*.c"))
+        binaries = [f"{build}/tests/{room}/{program.stem}" for program in programs]
+        label = " ".join((variant or "gcc", *wrap[1:])) if wrap else variant or "gcc"
+        suites.append(
+            Suite(
+                f"C {room} ({label})",
+                [Command([*wrap, binary]) for binary in binaries],
+                [*binaries, f"VARIANT={variant}"],
+            )
+        )
+    return suites
+
+
+def python_suites() -> list[Suite]:
+    tests = [VENV_PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "bindings/python/tests"]
+    present = any((ROOT / "bindings/python/tests").glob("test_*.py"))
+    refused = [REFUSE, "EPERM"]
+    plain, uvloop = {"ABIO_TEST_LOOP": "asyncio"}, {"ABIO_TEST_LOOP": "uvloop"}
+    cases = [
+        ("Python (asyncio)", tests, plain),
+        ("Python (uvloop)", tests, uvloop),
+        ("Python (io_uring refused)", refused + tests, plain),
+    ]
+    return [
+        Suite(name, [Command(argv, env)] if present else [], ["python", REFUSE])
+        for name, argv, env in cases
+    ]
+
+
+def lua_suites() -> list[Suite]:
+    runner = "bindings/lua/tests/run.lua"
+    present = (ROOT / runner).exists()
+    cases = [
+        ("Lua (lua5.4)", ["lua5.4", runner]),
+        ("Lua (luajit)", ["luajit", runner]),
+        ("Lua (io_uring refused)", [REFUSE, "EPERM", "lua5.4", runner]),
+    ]
+    return [
+        Suite(name, [Command(argv)] if present else [], ["lua", REFUSE]) for name, argv in cases
+    ]
+
+
+def everything() -> list[Suite]:
+    pytest = [VENV_PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    generated = Command(["python3", "abi/generate.py", "--check"], counts=False)
+    suites = [
+        Suite("contract is generated", [generated]),
+        Suite("contract", [Command([*pytest, "tests/abi"])]),
+        Suite("library", [Command(["python3", "scripts/check_library.py"])], ["lib"]),
+    ]
+    suites += c_suites("", TEST_ROOMS)
+    for error in ("EPERM", "ENOSYS"):
+        suites += c_suites("", ("conformance",), (REFUSE, error))
+    suites += python_suites()
+    suites += lua_suites()
+    suites.append(Suite("newcomer", [Command([*pytest, "tests/newcomer"])], ["lib", "python", "lua"]))
+    for variant in VARIANTS[1:]:
+        suites += c_suites(variant, TEST_ROOMS)
+    return suites
+
+
+def run_to_end(command: Command, log: Path) -> tuple[int | None, str]:
+    """Exit status (None: hung, and killed with all it started) and output."""
+    environment = {**os.environ, **command.environment}
+    process = subprocess.Popen(
+        command.argv,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    status: int | None
+    try:
+        output, _ = process.communicate(timeout=HANG_SECONDS)
+        status = process.returncode
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+        status = None
+    with log.open("a") as file:
+        file.write(f"$ {' '.join(command.argv)}\n{output}\n")
+    return status, output
+
+
+def last_count(output: str) -> dict[str, int] | None:
+    """The counts on the last line that counts."""
+    for line in reversed(output.splitlines()):
+        found = COUNT.findall(line)
+        if found:
+            return {word: int(number) for number, word in found}
+    return None
+
+
+def run_command(suite: Suite, command: Command) -> None:
+    name = Path(command.argv[-1]).name
+    try:
+        status, output = run_to_end(command, suite.log)
+    except OSError as error:
+        suite.fail(f"{name}: {error.strerror}")
+        return
+    if status is None:
+        suite.fail(f"{name}: hung for {HANG_SECONDS} s")
+        return
+    if not command.counts:
+        counts: dict[str, int] | None = {"passed": int(status == 0), "failed": int(status != 0)}
+    else:
+        counts = last_count(output)
+    if counts is None or not any(counts.values()):
+        suite.fail(f"{name}: printed no count, exit status {status}")
+        return
+    bad = sum(number for word, number in counts.items() if word in BAD)
+    suite.passed += counts.get("passed", 0)
+    suite.skipped += counts.get("skipped", 0)
+    suite.failed += bad
+    if bad:
+        suite.remarks.append(f"{name}: {bad} failed")
+    elif status != 0:
+        suite.fail(f"{name}: exit status {status} although nothing failed")
+
+
+def run(suite: Suite) -> None:
+    suite.log.unlink(missing_ok=True)
+    if not suite.commands:
+        suite.fail("has no tests")
+        return
+    if suite.targets:
+        build = Command(["make", "-k", "-j2", *suite.targets])
+        status, _ = run_to_end(build, suite.log)
+        if status != 0:
+            suite.fail("does not build")
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda command: run_command(suite, command), suite.commands))
+
+
+def show(suites: list[Suite]) -> None:
+    width = max(len(suite.name) for suite in suites)
+    print(f"\n{'suite':<{width}}  {'passed':>7}  {'failed':>7}  {'skipped':>7}")
+    for suite in suites:
+        print(f"{suite.name:<{width}}  {suite.passed:>7}  {suite.failed:>7}  {suite.skipped:>7}")
+    for suite in suites:
+        for remark in suite.remarks:
+            print(f"FAILED  {suite.name}: {remark}  ({suite.log.relative_to(ROOT)})")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--soak", action="store_true")
+    parser.add_argument("words", nargs="*")
+    arguments = parser.parse_args()
+
+    LOGS.mkdir(parents=True, exist_ok=True)
+    if arguments.soak:
+        os.environ["ABIO_SOAK"] = "long"
+        suites = c_suites("", ("soak",))
+    else:
+        suites = everything()
+    if arguments.words:
+        suites = [s for s in suites if any(word in s.name for word in arguments.words)]
+    if not suites:
+        print("no suite has such a name")
+        return 2
+    for suite in suites:
+        start = time.monotonic()
+        print(f"  {suite.name} …", end="", flush=True)
+        run(suite)
+        seconds = time.monotonic() - start
+        print(f" {suite.passed} passed, {suite.failed} failed  ({seconds:.0f} s)", flush=True)
+    show(suites)
+    passed = sum(suite.passed for suite in suites)
+    failed = sum(suite.failed for suite in suites)
+    print(f"\n{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
