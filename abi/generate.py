@@ -14,7 +14,20 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from emit import dispatch, errors, header, model, slots, symbols
+from emit import (
+    asserts,
+    cdef,
+    conformance,
+    descriptors,
+    dispatch,
+    errors,
+    header,
+    misuse,
+    model,
+    plainfiles,
+    slots,
+    symbols,
+)
 
 HERE = Path(__file__).resolve().parent
 
@@ -24,6 +37,14 @@ EMITTERS: dict[str, Callable[[model.Description], str]] = {
     "dispatch.c": dispatch.emit,
     "errors.h": errors.emit,
     "abio.map": symbols.emit,
+    "abio.cdef": cdef.emit,
+    "abio.json": plainfiles.document,
+    "asserts.c": asserts.emit,
+    "conformance.json": conformance.emit,
+    "constants.lua": plainfiles.lua,
+    "constants.py": plainfiles.python,
+    "descriptors.h": descriptors.emit,
+    "misuse.h": misuse.emit,
 }
 
 

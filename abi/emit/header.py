@@ -8,7 +8,7 @@ from .model import Constants, Description, Function, Struct
 
 
 def section(title: str) -> str:
-    return f"/* ---- {title} {'-' * (c.WIDTH - len(title) - 11)} */\n"
+    return f"/* ---- {title} {'-' * (c.WIDTH - len(title) - 12)} */\n"
 
 
 def essay(desc: Description) -> str:

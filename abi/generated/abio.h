@@ -100,7 +100,7 @@
 extern "C" {
 #endif
 
-/* ---- constants -------------------------------------------------------------------------------- */
+/* ---- constants ------------------------------------------------------------------------------- */
 
 /* Codes that are not errors of an operation. */
 enum {
@@ -320,7 +320,7 @@ enum {
 	ABIO_RESOLVE_PASSIVE = 4 /* for listening: an empty name is every local address */
 };
 
-/* ---- handles ---------------------------------------------------------------------------------- */
+/* ---- handles --------------------------------------------------------------------------------- */
 
 /* A completion queue, its backend and the operations in flight.  One per host thread. */
 typedef uint64_t abio_driver;
@@ -328,7 +328,7 @@ typedef uint64_t abio_driver;
 /* Anything that does IO.  Reference-counted; abio_retain and abio_release from any thread. */
 typedef uint64_t abio_io;
 
-/* ---- structs ---------------------------------------------------------------------------------- */
+/* ---- structs --------------------------------------------------------------------------------- */
 
 /*
  * What happened.  48 bytes on every platform, readable as six 64-bit words.
@@ -489,7 +489,7 @@ struct abio_table_head {
 	uint32_t caps; /* ABIO_CAP_* the library can offer in this trait */
 };
 
-/* ---- functions -------------------------------------------------------------------------------- */
+/* ---- functions ------------------------------------------------------------------------------- */
 
 /*
  * abio_abi_info
@@ -2196,7 +2196,7 @@ int32_t abio_try_accept(abio_io io, uint32_t flags, abio_io *accepted);
  */
 int32_t abio_accept(abio_io io, uint32_t flags, uint64_t token);
 
-/* ---- tables ----------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 /*
  * Trait object: What every io has.
