@@ -7,63 +7,58 @@ from __future__ import annotations
 
 import re
 
-from .model import Arg, Description, Function
+from .model import Arg, Bad, Description, Function
 
 START_ERRORS = [("ABIO_E_CANCELED", "cancelled, by abio_cancel, close, release or shutdown")]
 
 
 def parameter(desc: Description, function: Function, arg: Arg) -> str:
-    """What an argument is, from its type; its own text, if any, comes first."""
+    """What an argument is, from its type; its own text says what the type cannot."""
     kind = arg.type
     lent = "lent to the library until the terminal event" if function.start else "borrowed for the call"
-    if function.start and function.name in ("open", "resolve"):
-        lent = "copied"
+    sized = f"struct abio_{kind.of}, `size` set"
     words = {
         "driver": "the driver",
         "io": "the io",
         "handle": "a driver or an io",
-        "u32": "number",
-        "i32": "number",
-        "u64": "number",
-        "i64": "number",
         "token": "any number; it comes back in the events" if function.start else "the token of a start",
-        "in_bytes": f"memory to read, `{kind.length}` bytes, {lent}; NULL only where that is 0",
-        "out_bytes": f"memory to fill, `{kind.length}` bytes, {lent}; NULL only where that is 0",
-        "in_array": f"array of `{kind.length}` struct abio_{kind.of}, "
-        + ("copied; the memory it points to is lent until the terminal event" if function.start
-           else "borrowed for the call")
-        + "; NULL only where the count is 0",
-        "in_struct": f"struct abio_{kind.of}, size set, copied" + ("; may be NULL: all defaults" if kind.optional else "; not NULL"),
-        "out_struct": f"struct abio_{kind.of} to fill, size set; not NULL",
-        "out": f"where the {'new ' if kind.of in ('io', 'driver') else ''}{kind.of} is stored on success; not NULL",
-        "events": "first element of the host's array of events; not NULL",
+        "in_bytes": f"`{kind.length}` bytes to be read, {arg.text or lent}; NULL only where that is 0",
+        "out_bytes": f"`{kind.length}` bytes to be filled, {arg.text or lent}; NULL only where that is 0",
+        "in_array": f"`{kind.length}` struct abio_{kind.of}, copied; the memory they point to is {lent}; "
+        "NULL only where the count is 0",
+        "in_struct": f"{sized}, copied; {'may be NULL: all defaults' if kind.optional else 'not NULL'}",
+        "out_struct": f"{sized}, to be filled; not NULL",
+        "out": f"where the {'handle' if kind.of in ('io', 'driver') else 'value'} is stored on success; not NULL",
+        "events": "the first struct abio_event of the host's array; not NULL",
     }
     if kind.kind == "flags":
-        group = None if kind.of == "NONE" else desc.group(kind.of)
-        words["flags"] = f"{group.prefix}* bits, or 0" if group else "0: no flag is defined yet"
-    said = units(arg) or words[kind.kind]
-    return f"{arg.text}; {said}" if arg.text else said
+        if kind.of == "NONE":
+            return "0: there are no flags yet"
+        return f"{desc.group(kind.of).prefix}* bits" + (", or 0" if arg.name == "flags" else "")
+    if kind.kind in words:
+        return words[kind.kind]
+    return arg.text or units(function, arg)
 
 
-def units(arg: Arg) -> str:
-    """Plain numbers whose name says what they count."""
-    if arg.type.kind not in ("u32", "i32", "u64", "i64"):
-        return ""
+def units(function: Function, arg: Arg) -> str:
+    """Plain numbers: a name means the same everywhere, anything else needs a text of its own."""
     if arg.name.endswith("_ns"):
         return "nanoseconds, relative"
-    return {
+    known = {
         "length": "in bytes",
         "count": "number of elements",
         "offset": "in bytes from the start, 0 to 2^63-1",
         "stride": "bytes from one event to the next",
         "capacity": "number of events that fit, at least 1",
-        "code": "any number a function returned",
+        "code": "any number a function returned or an event brought",
         "port": "0 to 65535, host byte order",
         "fd": "an open descriptor",
         "kind": "ABIO_KIND_*",
         "trait": "ABIO_TRAIT_*",
-        "to": "the driver it goes to",
-    }.get(arg.name, "")
+    }
+    if arg.name not in known:
+        raise Bad(f"function {function.name}({arg.name})", "needs a text: what the number is, and its unit")
+    return known[arg.name]
 
 
 def argument_causes(function: Function) -> list[str]:
@@ -151,14 +146,21 @@ def returns(function: Function) -> list[str]:
 
 
 def thread(function: Function) -> str:
-    if function.thread == "any":
-        return "any thread"
-    return "the driver's thread only"
+    """Who may call it."""
+    return "any" if function.thread == "any" else "the driver's, which the first such call decides"
 
 
-def calls(function: Function) -> str:
-    return {
-        "fast": "makes no system call, never blocks",
-        "system": "may make system calls, never blocks",
-        "blocks": "blocks, for as long as it was asked to",
-    }[function.calls]
+def cost(function: Function) -> str:
+    """Whether it can make system calls, and whether it can block."""
+    if function.calls == "blocks":
+        return "blocks, for as long as it was asked to"
+    if function.calls == "system":
+        return "may make system calls, never blocks"
+    if has_flag(function, "START"):
+        return (
+            "at most a signal to the driver's descriptor, and with ABIO_START_INLINE one try of the "
+            "transfer; never blocks"
+        )
+    if function.thread == "owner":
+        return "at most a signal to the driver's descriptor; never blocks"
+    return "makes no system call, never blocks"

@@ -88,7 +88,8 @@ def function_comment(desc: Description, function: Function) -> str:
     where = f"Trait {function.trait}, slot {function.slot}.  " if function.trait else ""
     lines += [
         "",
-        f"Thread: {functiontext.thread(function)}.  Cost: {functiontext.calls(function)}.",
+        f"Thread: {functiontext.thread(function)}.",
+        *c.wrap(f"Cost: {functiontext.cost(function)}.", c.WIDTH - 3, "  "),
         f"{where}Since {function.since}.",
     ]
     return "\n".join(["/*", *[f" * {line}".rstrip() for line in lines], " */"])

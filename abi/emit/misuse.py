@@ -12,7 +12,8 @@ For each of the `misuse_count` rows of `misuse_rows` the test fills a fresh stru
 (a row may end a handle), then runs misuse_run(row, handles) where row->where says: on its own
 thread, on a second one, or in a child of fork that ends by _exit.  misuse_verdict(row, result)
 is NULL when the answer is right, else what is wrong with it.  An accepted operation may have
-memory of this file, which is static: shut the driver down and poll it empty after each row.
+memory of this file, which is static: after each row shut the driver down, poll it empty and close
+it, and release every io until it answers ABIO_E_HANDLE (a row may retain).
 A new function, trait, struct or flag in the description gets its rows by itself.
 
 Handles: `driver` is live, idle, and pinned to the test's thread; `file` a regular file open for
@@ -159,6 +160,17 @@ static int32_t misuse_answer(int32_t result)
 	return result;
 }
 
+/* What a good call made is not the row's business. */
+static inline void misuse_drop(int32_t result, uint64_t handle, int driver)
+{
+	if (result < 0 || result == MISUSE_WROTE)
+		return;
+	if (driver)
+		abio_driver_close(handle);
+	else
+		abio_release(handle);
+}
+
 /* A struct that was filled: nothing behind what the library knows may have changed. */
 static int32_t misuse_filled(int32_t result, uint32_t index, uint32_t size)
 {
@@ -166,8 +178,7 @@ static int32_t misuse_filled(int32_t result, uint32_t index, uint32_t size)
 		   MISUSE_ROOM - size))
 		return MISUSE_WROTE;
 	return result;
-}
-"""
+}"""
 
 POSTLUDE = """
 static int misuse_has(abio_io io, uint32_t trait, uint32_t slot)
@@ -282,10 +293,12 @@ def caller(desc: Description, function: Function) -> list[str]:
         ),
         "{",
     ]
-    names, fills = [], []
+    names, fills, made = [], [], []
     for index, arg in enumerate(function.args):
         lines.append(c.fold(c.declare(c.arg_type(arg), f"a{index}") + f" = {value(desc, index, arg)};", "\t"))
         names.append(f"a{index}")
+        if arg.type.kind == "out" and arg.type.of in ("io", "driver"):
+            made.append((f"a{index}", int(arg.type.of == "driver")))
         if arg.type.kind == "out_struct":
             fills.append((index, desc.structs[arg.type.of].size))
     lines += [
@@ -297,6 +310,8 @@ def caller(desc: Description, function: Function) -> list[str]:
     ]
     for index, size in fills:
         lines.append(f"\tresult = misuse_filled(result, {index}, {size});")
+    for name, driver in made:
+        lines.append(f"\tif ({name})\n\t\tmisuse_drop(result, *{name}, {driver});")
     return lines + ["\treturn result;", "}"]
 
 
