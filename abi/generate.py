@@ -10,6 +10,7 @@ Exit codes: 0 done, 1 stale, 2 the description is malformed.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ from emit import (
     header,
     misuse,
     model,
+    parse,
     plainfiles,
     slots,
     symbols,
@@ -65,6 +67,16 @@ def stale(files: dict[str, str], folder: Path) -> list[str]:
     return found
 
 
+def replace(path: Path, text: str) -> None:
+    """All or nothing: a compiler running beside this never reads half a file."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        part.write_bytes(text.encode())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Generate everything in abi/generated/.")
     parser.add_argument("--check", action="store_true", help="only say what is stale")
@@ -72,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=HERE / "generated")
     options = parser.parse_args(arguments)
     try:
-        files = render(model.parse(options.description.read_text(encoding="utf-8")))
+        files = render(parse.parse(options.description.read_text(encoding="utf-8")))
     except (model.Bad, OSError, UnicodeDecodeError) as error:
         print(f"{options.description.name}: {error}", file=sys.stderr)
         return 2
@@ -84,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
     options.output.mkdir(parents=True, exist_ok=True)
     for name in changed:
         if name in files:
-            (options.output / name).write_bytes(files[name].encode())
+            replace(options.output / name, files[name])
             print(f"wrote {name}")
         else:
             print(f"not generated: {name}", file=sys.stderr)

@@ -14,8 +14,9 @@ def section(title: str) -> str:
 def essay(desc: Description) -> str:
     lines = ["/*"]
     for paragraph in ESSAY.strip().split("\n"):
-        for line in c.wrap(paragraph, c.WIDTH - 3) or [""]:
-            lines.append(f" * {line}".rstrip())
+        # Program text stands as it is.
+        wrapped = [paragraph] if paragraph.startswith("\t") else c.wrap(paragraph, c.WIDTH - 3)
+        lines += [f" * {line}".rstrip() for line in wrapped or [""]]
     lines += [
         " *",
         f" * abio {desc.version}: {desc.summary}.",

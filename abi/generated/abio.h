@@ -23,14 +23,15 @@
  * The end of a stream is a read of 0 bytes where the length was not 0.  A length of 0 never waits
  * and is not the end.
  * Checks are made in this order: FORKED, HANDLE, WRONG_THREAD, CLOSED, UNSUPPORTED, TOO_NEW,
- * ARGUMENT, BUSY.  On any failure nothing of the host's has been written.
+ * ARGUMENT, BUSY.  A call that refuses has written nothing of the host's.
  *
  * OPERATIONS, EVENTS, TOKENS
  * A start function returns 0: accepted, and exactly one terminal event with its token follows,
  * whatever happens: success, error, cancel, the peer's death, close, shutdown.  Or it returns < 0:
- * refused, no event, nothing touched.  Tokens are the host's own numbers; the library only carries
- * them.  An event with ABIO_EVENT_MORE is not terminal.  Bits of flags that a host does not know
- * are to be ignored.
+ * refused, no event, nothing touched.  With ABIO_START_INLINE in its flags it first tries at once,
+ * and then may return the result itself, without an event; ABIO_PENDING says that the event will
+ * come.  Tokens are the host's own numbers; the library only carries them.  An event with
+ * ABIO_EVENT_MORE is not terminal.  Bits of flags that a host does not know are to be ignored.
  * abio_cancel asks; it does not take back.  What was moved before stays moved and is counted in
  * `progress`.
  *
@@ -54,8 +55,8 @@
  *
  * THREADS
  * A driver and its ios belong to one thread: the first that starts, polls or waits.  Another gets
- * ABIO_E_WRONG_THREAD as long as the first is alive.  Functions marked "any thread" are free of
- * that.  Different drivers do not know each other.  With ABIO_DRIVER_MIGRATES a driver is pinned to
+ * ABIO_E_WRONG_THREAD as long as the first is alive.  What says "Thread: any" is free of that.
+ * Different drivers do not know each other.  With ABIO_DRIVER_MIGRATES a driver is pinned to
  * nobody, and the host sees to it that one thread at a time uses it.
  * abio_driver_wake may also be called from a signal handler.
  *
@@ -80,11 +81,57 @@
  * abio_driver_wait.  Out of memory or descriptors is a code, and every object can still be used or
  * closed.
  *
- * NAMES, VERSIONS, TABLES
+ * VERSIONS AND TABLES
  * A program built against this header works with every later release of the same soname.  Numbers
  * never change their meaning, functions are only added, structs and tables only grow at their end.
  * Each trait has a table whose slots are the very functions declared here; abio_api gives them all
  * to a host that looks up one symbol.  A slot is there when the table's head.size reaches past it.
+ *
+ * A WHOLE PROGRAM
+ * Prints the first bytes of a file.  A host with a loop of its own would watch abio_driver_fd and
+ * call abio_driver_poll where this one waits.
+ *
+ * 	#include <abio.h>
+ * 	#include <stdio.h>
+ *
+ * 	static int64_t finish(abio_driver driver, uint64_t *handle)
+ * 	{
+ * 		struct abio_event event;
+ *
+ * 		if (abio_driver_wait(driver, &event, sizeof(event), 1, -1) != 1)
+ * 			return ABIO_E_CANCELED;
+ * 		*handle = event.handle;
+ * 		return event.result;
+ * 	}
+ *
+ * 	int main(void)
+ * 	{
+ * 		abio_driver driver;
+ * 		abio_io file = 0;
+ * 		uint64_t none;
+ * 		char text[64];
+ * 		int64_t got;
+ *
+ * 		if (abio_driver_create(NULL, &driver) < 0)
+ * 			return 1;
+ * 		got = abio_open(driver, "/etc/hostname", 13, NULL, 1);
+ * 		if (got == 0)
+ * 			got = finish(driver, &file);
+ * 		if (got == 0)
+ * 			got = abio_read(file, text, sizeof(text), 0, 2);
+ * 		if (got == 0)
+ * 			got = finish(driver, &none);
+ * 		if (got < 0)
+ * 			fprintf(stderr, "%s\n", abio_error_text((int32_t)got));
+ * 		else
+ * 			fwrite(text, 1, (size_t)got, stdout);
+ * 		if (file)
+ * 			abio_release(file);
+ * 		abio_driver_shutdown(driver);
+ * 		while (abio_driver_close(driver) == ABIO_E_BUSY)
+ * 			finish(driver, &none);
+ * 		return got < 0;
+ * 	}
  *
  * abio 0.1.0: asynchronous IO traits as a stable C ABI.
  *
