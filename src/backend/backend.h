@@ -1,0 +1,106 @@
+/*
+ * The one table a backend fills, and the request: one transaction with the system.
+ *
+ * A request is embedded in whatever wants it (an operation, an object's outbox, its closing), so that
+ * accepting it never allocates.  From `start` until its `done` is called it belongs to the backend,
+ * and with it the memory it names.  `done` is called exactly once, from inside turn or cancel, on the
+ * driver's thread; it may start the request again.  A result >= 0 is what the system returned, < 0 a
+ * code of abio; -ECANCELED and would-block never come out of a backend.
+ *
+ * Freestanding: no header of the system here; backends keep theirs in `scratch`.
+ */
+#ifndef ABIO_BACKEND_H
+#define ABIO_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abio.h"
+#include "list.h"
+
+struct driver;
+struct object;
+struct view;
+
+enum request_code {
+	REQUEST_READ,     /* a stream: data/length or iovecs/count */
+	REQUEST_WRITE,
+	REQUEST_READ_AT,  /* a file, at offset */
+	REQUEST_WRITE_AT,
+	REQUEST_RECEIVE,  /* a stream, into a view of the driver's pool */
+	REQUEST_READY,    /* wait for `flags` = ABIO_INTEREST_*; result: ABIO_READY_* */
+	REQUEST_ACCEPT,   /* result: a descriptor */
+	REQUEST_CONNECT,  /* data/length: a sockaddr */
+	REQUEST_OPEN,     /* data: a path; flags: O_*; length: mode; result: a descriptor */
+	REQUEST_SYNC,     /* flags: ABIO_SYNC_* */
+	REQUEST_CLOSE,
+	REQUEST_TIMER,    /* offset: nanoseconds */
+};
+
+enum request_state {
+	REQUEST_IDLE,
+	REQUEST_QUEUED,    /* waiting for the next turn; nothing has seen it */
+	REQUEST_SUBMITTED, /* the kernel or a worker has it: only completion ends it */
+	REQUEST_WAITING,   /* parked in user space: for readiness, a buffer, or a time */
+};
+
+struct request {
+	struct list link;        /* the queue it waits in */
+	struct list cancel_link; /* the backend's cancels still to be submitted */
+	uint8_t code;
+	uint8_t state;
+	uint8_t stage;           /* the backend's own */
+	bool canceled;
+	int32_t fd;
+	uint32_t flags;
+	uint32_t length;
+	void *data;
+	const struct abio_iovec *iovecs;
+	uint32_t count;
+	uint32_t worker_state;
+	uint64_t offset;
+	struct object *object;   /* whose fd it is; NULL for open, timer */
+	struct driver *driver;
+	struct view *view;       /* REQUEST_RECEIVE: what arrived */
+	void (*done)(struct request *request, int64_t result);
+	int64_t result;          /* from a worker */
+	uint64_t scratch[8];     /* the backend's: a msghdr, a timespec, heap links */
+};
+
+struct backend {
+	const char *name;
+	uint32_t id; /* ABIO_BACKEND_* */
+
+	/* Makes and frees what stands behind driver->backend_state; create sets driver->fd. */
+	int32_t (*create)(struct driver *driver, const struct abio_driver_options *options);
+	void (*destroy)(struct driver *driver);
+	/* In the child of a fork: close descriptors, touch nothing shared. */
+	void (*forget)(struct driver *driver);
+	/* First use on the thread that now owns the driver.  0 or a code. */
+	int32_t (*bind)(struct driver *driver);
+	/* The owner thread is dead: end everything in flight without it. */
+	void (*inherit)(struct driver *driver);
+
+	void (*start)(struct request *request);
+	void (*cancel)(struct request *request);
+	/* Submits what is queued and collects what is there, once, without waiting. */
+	void (*turn)(struct driver *driver);
+	/* Whether another turn now would find something to do. */
+	bool (*more)(struct driver *driver);
+	/* Whether the fd is readable for certain since the last drain. */
+	bool (*signaled)(struct driver *driver);
+	/* Makes the fd not readable, unless something has happened that no turn has seen. */
+	void (*drain)(struct driver *driver);
+	/* Sleeps until the fd is readable or the time is over.  0, or a code of the system. */
+	int32_t (*sleep)(struct driver *driver, int64_t timeout_ns);
+	/* The views of the last poll are free again. */
+	void (*recycle)(struct driver *driver, struct list *views);
+	/* Called before an object's fd is closed, detached or moved: forget that fd. */
+	void (*unwatch)(struct object *object);
+};
+
+extern const struct backend uring_backend;
+extern const struct backend epoll_backend;
+
+#endif

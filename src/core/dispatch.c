@@ -1,0 +1,97 @@
+/*
+ * The checks every call begins with: see dispatch.h.  The order is part of the contract.
+ */
+#include "dispatch.h"
+
+#include <string.h>
+
+#include "platform.h"
+
+static int32_t enter(struct slot *slot, uint32_t how)
+{
+	if (slot->epoch != platform_epoch())
+		return (how & DISPATCH_FORKED_OK) != 0 ? 0 : ABIO_E_FORKED;
+	return driver_enter(atomic_load(&slot->home));
+}
+
+int32_t dispatch_io(uint64_t handle, uint32_t how, struct object **self)
+{
+	struct slot *slot = handle_find(handle, HANDLE_IO);
+	struct object *object;
+	int32_t error;
+
+	if (slot == NULL)
+		return ABIO_E_HANDLE;
+	error = enter(slot, how);
+	if (error < 0)
+		return error;
+	object = slot->object;
+	if (object->state != OBJECT_OPEN && (how & DISPATCH_CLOSED_OK) == 0)
+		return ABIO_E_CLOSED;
+	*self = object;
+	return 0;
+}
+
+int32_t dispatch_driver(uint64_t handle, uint32_t how, struct driver **self)
+{
+	struct slot *slot = handle_find(handle, HANDLE_DRIVER);
+	struct driver *driver;
+	int32_t error;
+
+	if (slot == NULL)
+		return ABIO_E_HANDLE;
+	error = enter(slot, how);
+	if (error < 0)
+		return error;
+	driver = slot->object;
+	if (driver->shut && (how & DISPATCH_CLOSED_OK) == 0)
+		return ABIO_E_CLOSED;
+	*self = driver;
+	return 0;
+}
+
+int32_t dispatch_struct(const void *given, void *local, uint32_t size, uint32_t minimum,
+			int optional)
+{
+	const uint8_t *bytes = given;
+	uint32_t given_size;
+
+	memset(local, 0, size);
+	if (given == NULL) {
+		memcpy(local, &size, sizeof(size));
+		return optional ? 0 : ABIO_E_ARGUMENT;
+	}
+	memcpy(&given_size, given, sizeof(given_size));
+	if (given_size < minimum)
+		return ABIO_E_ARGUMENT;
+	for (uint32_t i = size; i < given_size; i++) {
+		if (bytes[i] != 0)
+			return ABIO_E_TOO_NEW;
+	}
+	memcpy(local, given, given_size < size ? given_size : size);
+	memcpy(local, &size, sizeof(size));
+	return 0;
+}
+
+int32_t dispatch_out(const void *given, uint32_t minimum)
+{
+	uint32_t size;
+
+	if (given == NULL)
+		return ABIO_E_ARGUMENT;
+	memcpy(&size, given, sizeof(size));
+	return size < minimum ? ABIO_E_ARGUMENT : 0;
+}
+
+void dispatch_fill(void *given, const void *full, uint32_t size)
+{
+	uint32_t given_size;
+
+	memcpy(&given_size, given, sizeof(given_size));
+	if (given_size > size)
+		memset((uint8_t *)given + size, 0, given_size - size);
+	else
+		size = given_size;
+	memcpy((uint8_t *)given + sizeof(size), (const uint8_t *)full + sizeof(size),
+	       size - sizeof(size));
+}

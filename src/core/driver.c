@@ -1,0 +1,455 @@
+/*
+ * The pump and the life of a driver.
+ *
+ * Why the fd tells the truth.  The fd is readable when the doorbell's counter is not 0 (or, on epoll,
+ * a descriptor in the set is ready).  Whatever happens outside a poll either comes from the kernel,
+ * which makes the fd readable itself, or from a start or another thread, which ring the doorbell
+ * unless it is known to be readable (`hot`, `rung`).  Inside a poll the counter is drained last, when
+ * there is nothing left to do, and everything is looked at once more after that; so a poll returns 0
+ * only with an fd that becomes readable at the next event.  A poll that returns events does not
+ * drain: the fd stays readable, which saves the doorbell of every start until the host comes back.
+ */
+#include "driver.h"
+
+#include <string.h>
+
+#include "backend.h"
+#include "check.h"
+#include "object.h"
+#include "operation.h"
+#include "platform.h"
+#include "pool.h"
+#include "traits.h"
+#include "workers.h"
+
+#define STEPS_MAX 256u /* turns of one poll; the fd stays readable when they are used up */
+#define EXHAUSTED UINT32_MAX
+
+static void signal_always(struct driver *driver)
+{
+	driver->rung = true;
+	doorbell_ring(driver->doorbell);
+}
+
+void driver_signal(struct driver *driver)
+{
+	if (driver->polling)
+		return;
+	if ((driver->flags & ABIO_DRIVER_EDGE) != 0 || (!driver->hot && !driver->rung))
+		signal_always(driver);
+}
+
+void driver_post(struct driver *driver, struct event_node *node)
+{
+	list_append(&driver->events, &node->link);
+	driver->undelivered++;
+	driver_signal(driver);
+}
+
+static bool pin(struct slot *home, uintptr_t from)
+{
+	uintptr_t seen = from;
+
+	if (!atomic_compare_exchange_strong(&home->thread, &seen, platform_thread()))
+		return false;
+	atomic_store(&home->thread_number, platform_thread_number());
+	return true;
+}
+
+int32_t driver_enter(struct slot *home)
+{
+	uintptr_t thread = atomic_load_explicit(&home->thread, memory_order_acquire);
+	struct driver *driver;
+	int32_t error;
+
+	if (thread == platform_thread() || thread == HANDLE_UNPINNED)
+		return 0;
+	if (thread == 0) {
+		if (!pin(home, 0))
+			return ABIO_E_WRONG_THREAD;
+		driver = home->object;
+		error = driver->backend->bind(driver);
+		if (error < 0)
+			atomic_store(&home->thread, 0);
+		return error;
+	}
+	if (!platform_thread_gone(atomic_load(&home->thread_number)) || !pin(home, thread))
+		return ABIO_E_WRONG_THREAD;
+	driver = home->object;
+	driver->shut = true;
+	driver->polling = true;
+	driver->backend->inherit(driver);
+	driver->polling = false;
+	driver_signal(driver);
+	return 0;
+}
+
+static void recycle(struct driver *driver)
+{
+	if (!list_empty(&driver->views))
+		driver->backend->recycle(driver, &driver->views);
+}
+
+/* Objects that other threads released or moved here. */
+static void open_mail(struct driver *driver)
+{
+	struct list mail;
+	struct list *link;
+
+	if (atomic_load_explicit(&driver->mail, memory_order_acquire) == 0)
+		return;
+	list_init(&mail);
+	handle_lock();
+	atomic_store(&driver->mail, 0);
+	list_splice(&mail, &driver->inbox);
+	handle_unlock();
+	while ((link = list_take(&mail)) != NULL) {
+		struct object *object = container_of(link, struct object, in_inbox);
+
+		if (object->arriving) {
+			object->arriving = false;
+			list_append(&driver->objects, &object->in_driver);
+		}
+		if (atomic_load(&object->slot->state) << 32 == 0)
+			object_unreferenced(object);
+	}
+}
+
+static uint32_t take_wake(struct driver *driver, struct abio_event *event)
+{
+	if (atomic_load_explicit(&driver->wake, memory_order_relaxed) == 0 ||
+	    atomic_exchange(&driver->wake, 0) == 0)
+		return 0;
+	memset(event, 0, sizeof(*event));
+	event->flags = ABIO_EVENT_WAKE;
+	return 1;
+}
+
+/* Fills the host's array from position `filled`; returns the new position. */
+static uint32_t deliver(struct driver *driver, uint8_t *events, uint32_t stride, uint32_t capacity,
+			uint32_t filled)
+{
+	if (filled < capacity)
+		filled += take_wake(driver, (void *)(events + (size_t)filled * stride));
+	while (filled < capacity && !list_empty(&driver->events)) {
+		struct event_node *node =
+			container_of(list_take(&driver->events), struct event_node, link);
+
+		memcpy(events + (size_t)filled * stride, &node->event, sizeof(node->event));
+		filled++;
+		driver->undelivered--;
+		node->consumed(node);
+	}
+	return filled;
+}
+
+static bool more(struct driver *driver)
+{
+	return !list_empty(&driver->dirty) ||
+	       atomic_load_explicit(&driver->mail, memory_order_acquire) != 0 ||
+	       driver->backend->more(driver);
+}
+
+static bool undelivered(struct driver *driver)
+{
+	return !list_empty(&driver->events) ||
+	       atomic_load_explicit(&driver->wake, memory_order_acquire) != 0;
+}
+
+static uint32_t turn(struct driver *driver, uint8_t *events, uint32_t stride, uint32_t capacity)
+{
+	const struct backend *backend = driver->backend;
+	uint32_t filled = 0;
+	bool drained = false;
+
+	for (uint32_t step = 0; step < STEPS_MAX; step++) {
+		open_mail(driver);
+		outbox_start_dirty(driver);
+		backend->turn(driver);
+		filled = deliver(driver, events, stride, capacity, filled);
+		if (filled == capacity)
+			break;
+		if (more(driver) || undelivered(driver))
+			continue;
+		if (filled > 0)
+			break;
+		if (drained)
+			return 0;
+		backend->drain(driver);
+		driver->rung = false;
+		driver->hot = false;
+		drained = true;
+		if (!more(driver) && !undelivered(driver))
+			return 0;
+	}
+	return filled > 0 ? filled : EXHAUSTED;
+}
+
+/* The fd must be readable now, whatever the host did before this poll. */
+static void stay_readable(struct driver *driver)
+{
+	if ((driver->flags & ABIO_DRIVER_EDGE) != 0 ||
+	    (!driver->rung && !driver->backend->signaled(driver)))
+		signal_always(driver);
+	driver->hot = true;
+}
+
+int32_t impl_driver_poll(struct driver *driver, struct abio_event *events, uint32_t stride,
+			 uint32_t capacity)
+{
+	uint32_t filled;
+
+	if (driver->polling)
+		return ABIO_E_REENTERED;
+	if (capacity > INT32_MAX)
+		capacity = INT32_MAX;
+	driver->polling = true;
+	recycle(driver);
+	filled = turn(driver, (uint8_t *)events, stride, capacity);
+	driver->polling = false;
+	if (filled == 0)
+		return 0;
+	if (filled == EXHAUSTED) {
+		/* The host thinks there is nothing left; an edge-triggered one needs a new edge. */
+		signal_always(driver);
+		return 0;
+	}
+	stay_readable(driver);
+	return (int32_t)filled;
+}
+
+int32_t impl_driver_wait(struct driver *driver, struct abio_event *events, uint32_t stride,
+			 uint32_t capacity, int64_t timeout_ns)
+{
+	int64_t end = -1;
+	int64_t left = timeout_ns;
+	int32_t filled;
+
+	if (timeout_ns < -1)
+		return ABIO_E_ARGUMENT;
+	if (timeout_ns > 0) {
+		int64_t now = platform_clock();
+
+		end = timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
+	}
+	for (;;) {
+		filled = impl_driver_poll(driver, events, stride, capacity);
+		if (filled != 0 || left == 0)
+			return filled;
+		filled = driver->backend->sleep(driver, left);
+		if (filled < 0)
+			return filled;
+		if (end >= 0) {
+			left = end - platform_clock();
+			if (left < 0)
+				left = 0;
+		}
+	}
+}
+
+int32_t impl_driver_submit(struct driver *driver)
+{
+	if (driver->polling)
+		return ABIO_E_REENTERED;
+	driver->polling = true;
+	outbox_start_dirty(driver);
+	driver->backend->turn(driver);
+	driver->polling = false;
+	if (more(driver) || undelivered(driver))
+		driver_signal(driver);
+	return 0;
+}
+
+int32_t impl_driver_shutdown(struct driver *driver)
+{
+	struct list *link;
+
+	driver->shut = true;
+	for (link = driver->operations.next; link != &driver->operations;) {
+		struct operation *operation = container_of(link, struct operation, in_driver);
+
+		link = link->next;
+		if (operation->canceled)
+			continue;
+		operation_cancel(operation);
+		link = driver->operations.next;
+	}
+	open_mail(driver);
+	for (link = driver->objects.next; link != &driver->objects;) {
+		struct object *object = container_of(link, struct object, in_driver);
+
+		/* Closing can free the object, and only it. */
+		link = link->next;
+		if (object->state == OBJECT_OPENING || object->state == OBJECT_CLOSED ||
+		    object->abort)
+			continue;
+		object->hold++;
+		object->abort = true;
+		if (object->state == OBJECT_OPEN)
+			object_close(object, NULL);
+		object->hold--;
+		object_abort(object);
+	}
+	return (int32_t)(driver->in_flight + driver->background);
+}
+
+/* What only memory and descriptors are left of. */
+static void destroy(struct driver *driver)
+{
+	struct list *link;
+
+	while (!list_empty(&driver->objects))
+		object_orphan(container_of(driver->objects.next, struct object, in_driver));
+	recycle(driver);
+	driver->backend->destroy(driver);
+	pool_destroy(driver);
+	outbox_free_blocks(driver);
+	while ((link = list_take(&driver->spare)) != NULL)
+		platform_release(container_of(link, struct operation, in_driver));
+	workers_release(driver->workers);
+	driver->workers = NULL;
+}
+
+static struct slot orphanage = { .thread = HANDLE_UNPINNED };
+
+int32_t impl_driver_close(struct driver *driver)
+{
+	struct list *link;
+	struct slot *slot = driver->slot;
+
+	if (driver->polling)
+		return ABIO_E_REENTERED;
+	open_mail(driver);
+	if (driver->in_flight > 0 || driver->background > 0 || !list_empty(&driver->events))
+		return ABIO_E_BUSY;
+	driver->polling = true; /* nothing signals from here on */
+	/* Other threads may be releasing: they see each object either here or already orphaned. */
+	handle_lock();
+	for (link = driver->objects.next; link != &driver->objects; link = link->next) {
+		struct object *object = container_of(link, struct object, in_driver);
+
+		atomic_store(&object->slot->home, &orphanage);
+	}
+	handle_unlock();
+	open_mail(driver);
+	destroy(driver);
+	if (handle_release(driver->id) == 0)
+		driver_free(slot);
+	return 0;
+}
+
+/* The last reference, the host's or that of a thread inside abio_driver_wake. */
+void driver_free(struct slot *slot)
+{
+	struct driver *driver = slot->object;
+
+	doorbell_release(driver->doorbell);
+	handle_destroy(slot);
+	platform_release(driver);
+}
+
+/*
+ * For calls from any thread: a reference keeps the driver's memory, and its doorbell, while its
+ * owner may be closing it.
+ */
+static struct driver *hold(uint64_t id, int32_t *error)
+{
+	struct slot *slot = handle_find(id, HANDLE_DRIVER);
+
+	*error = ABIO_E_HANDLE;
+	if (slot == NULL)
+		return NULL;
+	*error = ABIO_E_FORKED;
+	if (slot->epoch != platform_epoch())
+		return NULL;
+	*error = handle_retain(id);
+	return *error < 0 ? NULL : slot->object;
+}
+
+static void let_go(struct driver *driver)
+{
+	struct slot *slot = driver->slot;
+
+	if (handle_release(driver->id) == 0)
+		driver_free(slot);
+}
+
+int32_t impl_driver_wake(uint64_t id)
+{
+	int32_t error;
+	struct driver *driver = hold(id, &error);
+
+	if (driver == NULL)
+		return error;
+	if (atomic_exchange(&driver->wake, 1) == 0)
+		doorbell_ring(driver->doorbell);
+	let_go(driver);
+	return 0;
+}
+
+int32_t impl_driver_fd(uint64_t id)
+{
+	int32_t error;
+	struct driver *driver = hold(id, &error);
+	int32_t fd;
+
+	if (driver == NULL)
+		return error;
+	fd = driver->fd;
+	let_go(driver);
+	return fd;
+}
+
+int32_t impl_driver_info(uint64_t id, struct abio_driver_state *info)
+{
+	int32_t error;
+	struct driver *driver = hold(id, &error);
+
+	if (driver == NULL)
+		return error;
+	info->backend = driver->backend->id;
+	info->flags = driver->flags;
+	info->fallback_error = driver->fallback_error;
+	info->in_flight = driver->in_flight;
+	info->undelivered = driver->undelivered;
+	memcpy(info->reason, driver->reason, sizeof(info->reason));
+	let_go(driver);
+	return 0;
+}
+
+/*
+ * In this process: what the kernel or a worker may still use is leaked, operations, views, outboxes.
+ * In the child of a fork: only descriptors are closed, the memory is a copy nobody else sees.
+ */
+static void abandon_object(struct object *object, bool forked)
+{
+	list_remove(&object->in_driver);
+	if (object->fd >= 0) {
+		resource_close(object->fd);
+		object->fd = -1;
+	}
+	object->state = OBJECT_CLOSED;
+	object->outbox = NULL;
+	list_init(&object->operations);
+	if (!forked)
+		atomic_store(&object->slot->home, &orphanage);
+}
+
+int32_t impl_driver_abandon(struct driver *driver)
+{
+	bool forked = driver->slot->epoch != platform_epoch();
+	struct slot *slot = driver->slot;
+
+	if (driver->polling && !forked)
+		return ABIO_E_REENTERED;
+	driver->polling = true;
+	while (!list_empty(&driver->objects))
+		abandon_object(container_of(driver->objects.next, struct object, in_driver),
+			       forked);
+	driver->backend->forget(driver);
+	if (!forked)
+		workers_release(driver->workers);
+	if (handle_release(driver->id) == 0)
+		driver_free(slot);
+	return 0;
+}

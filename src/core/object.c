@@ -1,0 +1,171 @@
+/*
+ * Life and death of objects: see object.h.
+ */
+#include "object.h"
+
+#include "check.h"
+#include "handle.h"
+#include "operation.h"
+#include "platform.h"
+#include "traits.h"
+
+struct object *object_create(struct driver *driver, const struct object_class *class)
+{
+	struct object *object = platform_allocate(sizeof(*object));
+
+	if (object == NULL)
+		return NULL;
+	object->slot = handle_create(HANDLE_IO, object, driver->slot);
+	if (object->slot == NULL) {
+		platform_release(object);
+		return NULL;
+	}
+	object->id = handle_id(object->slot);
+	object->class = class;
+	object->driver = driver;
+	object->fd = -1;
+	list_init(&object->in_inbox);
+	list_init(&object->operations);
+	list_init(&object->watch.readers);
+	list_init(&object->watch.writers);
+	list_init(&object->watch.pollers);
+	list_init(&object->close_request.link);
+	list_init(&object->close_request.cancel_link);
+	list_init(&object->in_driver);
+	list_append(&driver->objects, &object->in_driver);
+	return object;
+}
+
+void object_open(struct object *object, int32_t fd)
+{
+	check(object->state == OBJECT_OPENING && fd >= 0);
+	object->fd = fd;
+	object->state = OBJECT_OPEN;
+}
+
+static void destroy(struct object *object)
+{
+	check(object->fd < 0 && list_empty(&object->operations));
+	outbox_destroy(object);
+	list_remove(&object->in_driver);
+	handle_destroy(object->slot);
+	platform_release(object);
+}
+
+void object_discard(struct object *object)
+{
+	if (object->fd >= 0) {
+		object->driver->backend->unwatch(object);
+		resource_close(object->fd);
+		object->fd = -1;
+	}
+	destroy(object);
+}
+
+bool object_idle(const struct object *object)
+{
+	return list_empty(&object->operations) && outbox_idle(object);
+}
+
+static void closed(struct object *object, int32_t result)
+{
+	struct operation *closer = object->closer;
+
+	object->fd = -1;
+	object->state = OBJECT_CLOSED;
+	object->closer = NULL;
+	if (closer != NULL)
+		operation_finish(closer, object->close_result < 0 ? object->close_result : result);
+}
+
+static void close_done(struct request *request, int64_t result)
+{
+	struct object *object = container_of(request, struct object, close_request);
+
+	object->driver->background--;
+	closed(object, result < 0 ? (int32_t)result : 0);
+	object_settle(object);
+}
+
+static void close_now(struct object *object)
+{
+	struct request *request = &object->close_request;
+
+	object->close_result = outbox_error(object);
+	object->driver->backend->unwatch(object);
+	if (!object->class->slow_close) {
+		closed(object, resource_close(object->fd));
+		return;
+	}
+	object->closing = true;
+	object->driver->background++;
+	request->code = REQUEST_CLOSE;
+	request->fd = object->fd;
+	request->driver = object->driver;
+	request->done = close_done;
+	object->driver->backend->start(request);
+	driver_signal(object->driver);
+}
+
+void object_settle(struct object *object)
+{
+	if (object->hold > 0)
+		return;
+	if (object->state == OBJECT_CLOSING && !object->closing && object_idle(object))
+		close_now(object);
+	if (object->state == OBJECT_CLOSED && object->released)
+		destroy(object);
+}
+
+void object_close(struct object *object, struct operation *closer)
+{
+	struct list *link;
+
+	check(object->state == OBJECT_OPEN);
+	object->state = OBJECT_CLOSING;
+	object->closer = closer;
+	object->hold++;
+	/* Cancelling one may end others, so the walk starts again until all have been asked. */
+	for (link = object->operations.next; link != &object->operations;) {
+		struct operation *operation = container_of(link, struct operation, in_object);
+
+		link = link->next;
+		if (operation->canceled)
+			continue;
+		operation_cancel(operation);
+		link = object->operations.next;
+	}
+	object->hold--;
+	object_settle(object);
+}
+
+void object_abort(struct object *object)
+{
+	object->abort = true;
+	object->hold++;
+	outbox_abort(object);
+	object->hold--;
+	object_settle(object);
+}
+
+void object_unreferenced(struct object *object)
+{
+	object->released = true;
+	if (object->driver == NULL || object->state == OBJECT_CLOSED)
+		object_settle(object);
+	else if (object->state == OBJECT_OPEN)
+		object_close(object, NULL);
+}
+
+void object_orphan(struct object *object)
+{
+	check(object_idle(object));
+	if (object->fd >= 0) {
+		object->driver->backend->unwatch(object);
+		resource_close(object->fd);
+		object->fd = -1;
+	}
+	outbox_destroy(object);
+	list_remove(&object->in_driver);
+	object->state = OBJECT_CLOSED;
+}

@@ -1,0 +1,101 @@
+/*
+ * Objects: what stands behind an io handle.
+ *
+ * An object is OPEN, then CLOSING (no new operations; those in flight end, the outbox is sent), then
+ * CLOSED (no descriptor).  It is freed when it is CLOSED and its handle has no reference left.
+ * Its descriptor is closed only when no request names it.
+ */
+#ifndef ABIO_OBJECT_H
+#define ABIO_OBJECT_H
+
+#include "backend.h"
+#include "driver.h"
+#include "slots.h"
+
+enum object_state { OBJECT_OPENING, OBJECT_OPEN, OBJECT_CLOSING, OBJECT_CLOSED };
+
+/* What a kind of object can do.  A slot that is NULL is ABIO_E_UNSUPPORTED. */
+struct object_class {
+	const char *name;
+	uint32_t kind;      /* ABIO_KIND_* */
+	bool socket;        /* recv and send instead of read and write */
+	bool positional;    /* a file: transfers at a cursor */
+	bool slow_close;    /* closing may wait for a device: left to the backend */
+	uint32_t caps;      /* ABIO_CAP_* */
+	/* The required primitives of a stream: a count, 0 at the end, or a code.  Never wait. */
+	int64_t (*try_readv)(struct object *object, const struct abio_iovec *iovecs, uint32_t count);
+	int64_t (*try_writev)(struct object *object, const struct abio_iovec *iovecs,
+			      uint32_t count);
+	/* Of a file, at an offset, from memory only: a hint. */
+	int64_t (*try_readv_at)(struct object *object, const struct abio_iovec *iovecs,
+				uint32_t count, uint64_t offset);
+	int32_t (*ready_now)(struct object *object, uint32_t interest);
+	int32_t (*shutdown_write)(struct object *object);
+	const struct ready_slots *ready;
+	const struct read_slots *read;
+	const struct write_slots *write;
+	const struct buf_read_slots *buf_read;
+	const struct buf_write_slots *buf_write;
+	const struct read_at_slots *read_at;
+	const struct write_at_slots *write_at;
+	const struct accept_slots *accept;
+};
+
+/* What the readiness backend keeps about a descriptor. */
+struct watch {
+	struct list readers;
+	struct list writers;
+	struct list pollers;
+	uint32_t armed;
+	bool registered;
+};
+
+struct object {
+	const struct object_class *class;
+	struct slot *slot;
+	uint64_t id;
+	struct driver *driver;   /* NULL once its driver is closed */
+	struct list in_driver;
+	struct list in_inbox;
+	struct list operations;
+	struct operation *reader;
+	struct operation *writer;
+	struct operation *closer;
+	struct outbox *outbox;
+	uint64_t cursor;
+	int32_t fd;
+	uint8_t state;
+	bool released;           /* the last reference is gone */
+	bool arriving;           /* moved in from another driver, still in the inbox */
+	bool closing;            /* the close request is out */
+	uint8_t hold;            /* settling waits: its lists are being walked */
+	bool restore_blocking;   /* O_NONBLOCK was set by adopt */
+	bool abort;              /* drop the outbox instead of sending it */
+	int32_t close_result;
+	uint32_t adopted_flags;
+	struct watch watch;
+	struct request close_request;
+};
+
+/* An object with a handle (one reference), in state OPENING.  NULL without memory. */
+struct object *object_create(struct driver *driver, const struct object_class *class);
+/* OPENING to OPEN. */
+void object_open(struct object *object, int32_t fd);
+/* An object nobody was told of: closes its descriptor and frees it. */
+void object_discard(struct object *object);
+/* Begins to close.  `closer`, if any, is finished when it is closed. */
+void object_close(struct object *object, struct operation *closer);
+/* The outbox is given up; what waits for it goes on. */
+void object_abort(struct object *object);
+/* Something of the object ended: closes or frees it when it was waiting for that. */
+void object_settle(struct object *object);
+/* The last reference is gone. */
+void object_unreferenced(struct object *object);
+/* The driver is going away: closes the descriptor at once. */
+void object_orphan(struct object *object);
+bool object_idle(const struct object *object);
+
+/* The system's half, in resource/: closes a descriptor, without waiting; 0 or a code. */
+int32_t resource_close(int32_t fd);
+
+#endif

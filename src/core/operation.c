@@ -1,0 +1,219 @@
+/*
+ * "Exactly one terminal event" and "no allocation after acceptance": see operation.h.
+ */
+#include "operation.h"
+
+#include <string.h>
+
+#include "check.h"
+#include "object.h"
+#include "platform.h"
+#include "traits.h"
+
+#define SPARE_MAX 512u /* operations a driver keeps for reuse */
+
+static struct list *bucket_of(struct driver *driver, uint64_t token)
+{
+	uint64_t mixed = token * 0x9e3779b97f4a7c15u;
+
+	return &driver->tokens[mixed >> 54];
+}
+
+static struct operation *take_spare(struct driver *driver)
+{
+	struct list *link = list_take(&driver->spare);
+	struct operation *operation;
+
+	if (link == NULL)
+		return platform_allocate(sizeof(*operation));
+	driver->spare_count--;
+	operation = container_of(link, struct operation, in_driver);
+	memset(operation, 0, sizeof(*operation));
+	return operation;
+}
+
+static void give_back(struct operation *operation)
+{
+	struct driver *driver = operation->driver;
+
+	platform_release(operation->extra);
+	if (driver->spare_count >= SPARE_MAX) {
+		platform_release(operation);
+		return;
+	}
+	driver->spare_count++;
+	list_append(&driver->spare, &operation->in_driver);
+}
+
+static void consumed(struct event_node *node)
+{
+	give_back(container_of(node, struct operation, node));
+}
+
+struct operation *operation_create(struct driver *driver, struct object *object, uint64_t token)
+{
+	struct operation *operation = take_spare(driver);
+
+	if (operation == NULL)
+		return NULL;
+	list_init(&operation->node.link);
+	list_init(&operation->in_driver);
+	list_init(&operation->in_object);
+	list_init(&operation->in_bucket);
+	list_init(&operation->request.link);
+	list_init(&operation->request.cancel_link);
+	operation->node.consumed = consumed;
+	operation->driver = driver;
+	operation->object = object;
+	operation->token = token;
+	operation->request.driver = driver;
+	operation->request.object = object;
+	operation->request.fd = object == NULL ? -1 : object->fd;
+	return operation;
+}
+
+struct operation *operation_create_with(struct driver *driver, struct object *object,
+					uint64_t token, size_t size)
+{
+	struct operation *operation = operation_create(driver, object, token);
+
+	if (operation == NULL)
+		return NULL;
+	operation->extra = platform_allocate(size);
+	if (operation->extra == NULL) {
+		give_back(operation);
+		return NULL;
+	}
+	return operation;
+}
+
+void operation_discard(struct operation *operation)
+{
+	check(!list_linked(&operation->in_driver));
+	give_back(operation);
+}
+
+void operation_accept(struct operation *operation, enum operation_side side)
+{
+	struct driver *driver = operation->driver;
+	struct object *object = operation->object;
+
+	operation->side = (uint8_t)side;
+	list_append(&driver->operations, &operation->in_driver);
+	list_append(bucket_of(driver, operation->token), &operation->in_bucket);
+	driver->in_flight++;
+	if (object == NULL)
+		return;
+	list_append(&object->operations, &operation->in_object);
+	if (side == SIDE_READ) {
+		check(object->reader == NULL);
+		object->reader = operation;
+	} else if (side == SIDE_WRITE) {
+		check(object->writer == NULL);
+		object->writer = operation;
+	}
+}
+
+void operation_submit(struct operation *operation, enum request_code code,
+		      void (*done)(struct request *request, int64_t result))
+{
+	struct request *request = &operation->request;
+
+	check(request->state == REQUEST_IDLE && !operation->finished);
+	request->code = (uint8_t)code;
+	request->canceled = false;
+	request->done = done;
+	operation->driver->backend->start(request);
+	driver_signal(operation->driver);
+}
+
+static void leave(struct operation *operation)
+{
+	struct object *object = operation->object;
+
+	list_remove(&operation->in_driver);
+	list_remove(&operation->in_bucket);
+	list_remove(&operation->in_object);
+	check(operation->driver->in_flight > 0);
+	operation->driver->in_flight--;
+	if (object == NULL)
+		return;
+	if (object->reader == operation)
+		object->reader = NULL;
+	if (object->writer == operation)
+		object->writer = NULL;
+}
+
+void operation_finish(struct operation *operation, int64_t result)
+{
+	struct object *object = operation->object;
+	struct abio_event *event = &operation->node.event;
+
+	check(!operation->finished && operation->request.state == REQUEST_IDLE);
+	operation->finished = true;
+	leave(operation);
+	event->token = operation->token;
+	event->result = result;
+	event->progress = operation->progress;
+	driver_post(operation->driver, &operation->node);
+	if (object == NULL)
+		return;
+	if (operation->side == SIDE_WRITE)
+		outbox_continue(object);
+	object_settle(object);
+}
+
+void operation_finish_child(struct operation *operation, int64_t result)
+{
+	struct object *child = operation->child;
+
+	operation->child = NULL;
+	if (result < 0) {
+		object_discard(child);
+	} else {
+		operation->node.event.handle = child->id;
+		operation->node.event.flags |= ABIO_EVENT_HANDLE;
+	}
+	operation_finish(operation, result);
+}
+
+void operation_cancel(struct operation *operation)
+{
+	struct request *request = &operation->request;
+
+	if (operation->finished || operation->canceled)
+		return;
+	operation->canceled = true;
+	if (request->state != REQUEST_IDLE) {
+		if (!request->canceled) {
+			request->canceled = true;
+			operation->driver->backend->cancel(request);
+		}
+	} else if (operation->abort != NULL) {
+		operation->abort(operation);
+	}
+}
+
+uint32_t operation_cancel_token(struct driver *driver, struct object *object, uint64_t token)
+{
+	struct list *bucket = bucket_of(driver, token);
+	struct list *link = bucket->next;
+	uint32_t count = 0;
+
+	/* Cancelling may finish an operation and with it those that waited for it (a writer parked
+	 * behind an outbox), so the walk starts again after each: canceled ones are passed over. */
+	while (link != bucket) {
+		struct operation *operation = container_of(link, struct operation, in_bucket);
+
+		link = link->next;
+		if (operation->token != token || operation->canceled)
+			continue;
+		if (object != NULL && operation->object != object &&
+		    operation->request.object != object)
+			continue;
+		count++;
+		operation_cancel(operation);
+		link = bucket->next;
+	}
+	return count;
+}

@@ -1,0 +1,69 @@
+/*
+ * Operations: what a host started and is owed exactly one terminal event for.
+ *
+ * This is the one place where that promise lives.  An operation is created (may fail: no memory),
+ * accepted (from now on its terminal event is owed; nothing after this allocates), and finished
+ * (exactly once).  Its memory is the event's memory, so finishing cannot fail.
+ */
+#ifndef ABIO_OPERATION_H
+#define ABIO_OPERATION_H
+
+#include "backend.h"
+#include "driver.h"
+
+enum operation_side { SIDE_NONE, SIDE_READ, SIDE_WRITE };
+
+struct operation {
+	struct event_node node;
+	struct list in_driver;
+	struct list in_object;
+	struct list in_bucket;
+	struct driver *driver;
+	struct object *object;  /* may be NULL: open, connect, resolve, timer */
+	struct object *child;   /* made by open, connect, accept: reserved at start */
+	uint64_t token;
+	uint8_t side;
+	bool exact;
+	bool canceled;
+	bool finished;
+	bool parked;            /* waits for the outbox, no request is out */
+	bool paused;            /* receive */
+	bool uses_cursor;
+	uint32_t length;
+	uint32_t limit;         /* most bytes of one step */
+	uint8_t *data;
+	uint64_t progress;
+	uint64_t offset;
+	void *extra;            /* iovecs, path, address: freed at the end */
+	/* How to ask it to end when it has no request of its own in the backend. */
+	void (*abort)(struct operation *operation);
+	/* A parked writer: the outbox has sent what came before it. */
+	void (*resume)(struct operation *operation);
+	struct request request;
+};
+
+/* NULL without memory.  `object` may be NULL. */
+struct operation *operation_create(struct driver *driver, struct object *object, uint64_t token);
+/* As above with `size` bytes of extra memory that is freed with it. */
+struct operation *operation_create_with(struct driver *driver, struct object *object,
+					uint64_t token, size_t size);
+/* Undoes create, before accept. */
+void operation_discard(struct operation *operation);
+void operation_accept(struct operation *operation, enum operation_side side);
+/* Hands its request to the backend. */
+void operation_submit(struct operation *operation, enum request_code code,
+		      void (*done)(struct request *request, int64_t result));
+/* The one terminal event. */
+void operation_finish(struct operation *operation, int64_t result);
+/* The same with a new object's handle; the object is closed when result < 0. */
+void operation_finish_child(struct operation *operation, int64_t result);
+void operation_cancel(struct operation *operation);
+/* Every operation in a list of in_object or in_driver links. */
+uint32_t operation_cancel_token(struct driver *driver, struct object *object, uint64_t token);
+
+static inline struct operation *operation_of(struct request *request)
+{
+	return container_of(request, struct operation, request);
+}
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * The provided methods: each trait's slots, written once over what a class requires (object.h) and
+ * what a backend does with a request (backend.h).  A class lists these tables or its own.
+ */
+#ifndef ABIO_TRAITS_H
+#define ABIO_TRAITS_H
+
+#include "object.h"
+#include "operation.h"
+
+#define TRANSFER_MAX 0x7ffff000u  /* most bytes of one transfer, as Linux has it */
+#define IOVEC_MAX 1024u           /* most pieces of one vectored transfer */
+#define FILE_STEP (1u << 20)      /* most bytes a file moves in one step: a step is not interruptible */
+
+extern const struct ready_slots stream_ready_slots;
+extern const struct read_slots stream_read_slots;
+extern const struct write_slots stream_write_slots;
+extern const struct buf_read_slots stream_buf_read_slots;
+extern const struct buf_write_slots stream_buf_write_slots;
+extern const struct read_slots file_read_slots;
+extern const struct write_slots file_write_slots;
+extern const struct read_at_slots file_read_at_slots;
+extern const struct write_at_slots file_write_at_slots;
+
+/* vector.c: host arrays of iovecs */
+
+/* 0, or ABIO_E_ARGUMENT where a piece has length and no memory. */
+int32_t vector_check(const struct abio_iovec *iovecs, uint32_t count);
+/*
+ * The part of a host's array that one transfer may move: the pieces before `limit` bytes or
+ * IOVEC_MAX are reached.  Where the first piece alone is longer, *whole is 0 and *first is it, cut.
+ */
+void vector_clamp(const struct abio_iovec *iovecs, uint32_t count, uint32_t limit, uint32_t *whole,
+		  struct abio_iovec *first, uint64_t *total);
+
+/* outbox.c: what abio_put took and the system has not */
+
+bool outbox_idle(const struct object *object);
+int32_t outbox_error(const struct object *object);
+uint64_t outbox_taken(const struct object *object);
+uint64_t outbox_gone(const struct object *object);
+/* A writer now waits behind what was put so far: later puts go behind it. */
+void outbox_seal(struct object *object);
+/* Lets an operation wait until `operation->offset` bytes are gone. */
+void outbox_wait(struct object *object, struct operation *operation);
+/* The writer ended, or may start: sends what waits. */
+void outbox_continue(struct object *object);
+void outbox_abort(struct object *object);
+void outbox_destroy(struct object *object);
+/* Starts sending what was put since the last turn. */
+void outbox_start_dirty(struct driver *driver);
+int32_t outbox_put(struct object *object, const void *data, uint32_t length);
+void outbox_free_blocks(struct driver *driver);
+
+/* Starts `operation->resume` now, or parks the writer behind the outbox. */
+void writer_start(struct operation *operation);
+
+#endif

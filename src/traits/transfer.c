@@ -1,0 +1,211 @@
+/* See transfer.h.  Freestanding; talks to the system only through requests and class primitives. */
+#include "transfer.h"
+
+#include <string.h>
+
+#include "check.h"
+#include "platform.h"
+
+static void step(struct operation *operation);
+
+static bool reads(enum request_code code)
+{
+	return code == REQUEST_READ || code == REQUEST_READ_AT;
+}
+
+static void advance_cursor(struct operation *operation, int64_t moved)
+{
+	if (operation->uses_cursor && moved > 0)
+		operation->object->cursor += (uint64_t)moved;
+}
+
+static void step_done(struct request *request, int64_t result)
+{
+	struct operation *operation = operation_of(request);
+
+	if (result > 0)
+		operation->progress += (uint64_t)result;
+	advance_cursor(operation, result);
+	if (!operation->exact || result < 0) {
+		operation_finish(operation, result);
+	} else if (operation->progress == operation->length) {
+		operation_finish(operation, operation->length);
+	} else if (result == 0) {
+		operation_finish(operation, reads(request->code) ? ABIO_E_UNEXPECTED_EOF
+								 : ABIO_E_WRITE_ZERO);
+	} else if (operation->canceled) {
+		operation_finish(operation, ABIO_E_CANCELED);
+	} else {
+		step(operation);
+	}
+}
+
+static void step(struct operation *operation)
+{
+	struct request *request = &operation->request;
+	uint32_t left = operation->length - (uint32_t)operation->progress;
+
+	request->offset = operation->offset + operation->progress;
+	if (request->iovecs == NULL) {
+		request->data = operation->data + operation->progress;
+		request->length = left < operation->limit ? left : operation->limit;
+	}
+	operation_submit(operation, (enum request_code)request->code, step_done);
+}
+
+static void parked_abort(struct operation *operation)
+{
+	operation_finish(operation, ABIO_E_CANCELED);
+}
+
+void writer_start(struct operation *operation)
+{
+	struct object *object = operation->object;
+
+	if (outbox_idle(object)) {
+		operation->resume(operation);
+		return;
+	}
+	operation->parked = true;
+	operation->abort = parked_abort;
+	operation->offset = outbox_taken(object);
+	outbox_seal(object);
+	outbox_continue(object);
+}
+
+static void resume(struct operation *operation)
+{
+	operation->offset = 0; /* of a parked writer: what it waited for */
+	step(operation);
+}
+
+static uint32_t limit_of(const struct transfer *transfer)
+{
+	return transfer->object->class->positional ? FILE_STEP : TRANSFER_MAX;
+}
+
+static struct operation *create(const struct transfer *transfer, uint32_t whole,
+				const struct abio_iovec *first, uint64_t total)
+{
+	struct object *object = transfer->object;
+	struct operation *operation;
+
+	if (whole == 0) {
+		operation = operation_create(object->driver, object, transfer->token);
+		if (operation == NULL)
+			return NULL;
+		operation->data = first->base;
+		operation->length = (uint32_t)first->length;
+	} else {
+		operation = operation_create_with(object->driver, object, transfer->token,
+						  whole * sizeof(*first));
+		if (operation == NULL)
+			return NULL;
+		memcpy(operation->extra, transfer->iovecs, whole * sizeof(*first));
+		operation->request.iovecs = operation->extra;
+		operation->request.count = whole;
+		operation->length = (uint32_t)total;
+	}
+	return operation;
+}
+
+static bool side_busy(const struct transfer *transfer)
+{
+	const struct object *object = transfer->object;
+
+	/* One cursor serves both directions of a file. */
+	if (transfer->cursor)
+		return object->reader != NULL || object->writer != NULL;
+	if (transfer->side == SIDE_READ)
+		return object->reader != NULL;
+	return transfer->side == SIDE_WRITE && object->writer != NULL;
+}
+
+int64_t transfer_try(const struct transfer *transfer)
+{
+	struct object *object = transfer->object;
+	const struct object_class *class = object->class;
+	struct abio_iovec given = { transfer->data, transfer->length };
+	const struct abio_iovec *iovecs = transfer->iovecs == NULL ? &given : transfer->iovecs;
+	struct abio_iovec first;
+	uint32_t count = transfer->iovecs == NULL ? 1 : transfer->count;
+	uint32_t whole;
+	uint64_t total;
+	uint64_t offset = transfer->cursor ? object->cursor : transfer->offset;
+	int64_t moved;
+
+	vector_clamp(iovecs, count, limit_of(transfer), &whole, &first, &total);
+	if (total == 0)
+		return 0;
+	if (whole == 0) {
+		iovecs = &first;
+		whole = 1;
+	}
+	if (transfer->code == REQUEST_READ)
+		return class->try_readv(object, iovecs, whole);
+	if (transfer->code == REQUEST_WRITE)
+		return outbox_idle(object) ? class->try_writev(object, iovecs, whole)
+					   : ABIO_WOULD_BLOCK;
+	if (transfer->code == REQUEST_WRITE_AT || class->try_readv_at == NULL)
+		return ABIO_WOULD_BLOCK;
+	moved = class->try_readv_at(object, iovecs, whole, offset);
+	if (transfer->cursor && moved > 0)
+		object->cursor += (uint64_t)moved;
+	return moved;
+}
+
+/* A short count of an exact form is progress, not a result: the rest goes on asynchronously. */
+static int64_t try_inline(const struct transfer *transfer, uint64_t *progress)
+{
+	int64_t moved = transfer_try(transfer);
+
+	if (!transfer->exact || moved < 0 || (uint64_t)moved == transfer->length)
+		return moved;
+	if (moved == 0)
+		return reads(transfer->code) ? ABIO_E_UNEXPECTED_EOF : ABIO_E_WRITE_ZERO;
+	*progress = (uint64_t)moved;
+	return ABIO_WOULD_BLOCK;
+}
+
+int32_t transfer_start(const struct transfer *transfer)
+{
+	struct object *object = transfer->object;
+	struct abio_iovec first = { transfer->data, transfer->length };
+	struct operation *operation;
+	uint64_t progress = 0;
+	uint64_t total = transfer->length;
+	uint32_t whole = 0;
+	bool now = (transfer->flags & ABIO_START_INLINE) != 0;
+
+	if (side_busy(transfer))
+		return ABIO_E_BUSY;
+	if (transfer->iovecs != NULL)
+		vector_clamp(transfer->iovecs, transfer->count, limit_of(transfer), &whole, &first,
+			     &total);
+	operation = create(transfer, whole, &first, total);
+	if (operation == NULL)
+		return PLATFORM_NO_MEMORY;
+	if (now) {
+		int64_t result = try_inline(transfer, &progress);
+
+		if (result != ABIO_WOULD_BLOCK) {
+			operation_discard(operation);
+			return (int32_t)result;
+		}
+	}
+	operation->exact = transfer->exact;
+	operation->limit = limit_of(transfer);
+	operation->uses_cursor = transfer->cursor;
+	operation->offset = transfer->cursor ? object->cursor - progress : transfer->offset;
+	operation->progress = progress;
+	operation->request.code = (uint8_t)transfer->code;
+	operation->resume = resume;
+	operation_accept(operation, transfer->side);
+	if (total == 0)
+		operation_finish(operation, 0);
+	else if (transfer->code == REQUEST_WRITE)
+		writer_start(operation);
+	else
+		step(operation);
+	return now ? ABIO_PENDING : 0;
+}

@@ -1,0 +1,31 @@
+/*
+ * One transfer of bytes as an operation: read, readv, read_exact, write, write_all, with or without
+ * an offset.  The forms differ only in `exact`, in where the offset comes from, and in what a result
+ * of 0 means.
+ */
+#ifndef ABIO_TRANSFER_H
+#define ABIO_TRANSFER_H
+
+#include "traits.h"
+
+/* What a host asked for, still unaccepted. */
+struct transfer {
+	struct object *object;
+	enum request_code code;
+	enum operation_side side;
+	bool exact;
+	bool cursor;
+	void *data;
+	uint32_t length;
+	const struct abio_iovec *iovecs;
+	uint32_t count;
+	uint64_t offset;
+	uint32_t flags;
+	uint64_t token;
+};
+
+int32_t transfer_start(const struct transfer *transfer);
+/* The same now, without waiting: a count or ABIO_WOULD_BLOCK. */
+int64_t transfer_try(const struct transfer *transfer);
+
+#endif

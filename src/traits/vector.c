@@ -1,0 +1,35 @@
+/* Host arrays of iovecs: checked, clamped, never modified. */
+#include "traits.h"
+
+int32_t vector_check(const struct abio_iovec *iovecs, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (iovecs[i].base == NULL && iovecs[i].length > 0)
+			return ABIO_E_ARGUMENT;
+	}
+	return 0;
+}
+
+void vector_clamp(const struct abio_iovec *iovecs, uint32_t count, uint32_t limit, uint32_t *whole,
+		  struct abio_iovec *first, uint64_t *total)
+{
+	uint64_t sum = 0;
+	uint32_t n = 0;
+	uint32_t skipped = 0;
+
+	while (skipped < count && iovecs[skipped].length == 0)
+		skipped++;
+	first->base = NULL;
+	first->length = 0;
+	if (skipped < count && iovecs[skipped].length > limit) {
+		*whole = 0;
+		first->base = iovecs[skipped].base;
+		first->length = limit;
+		*total = limit;
+		return;
+	}
+	while (n < count && n < IOVEC_MAX && iovecs[n].length <= limit - sum)
+		sum += iovecs[n++].length;
+	*whole = n;
+	*total = sum;
+}
