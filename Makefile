@@ -120,8 +120,15 @@ VENV := build/venv
 PYTHON := $(VENV)/bin/python
 
 .PHONY: python lua
-python: lib | setup-python ## install the Python binding into build/venv
-	@scripts/install_python.sh $(VENV)
+python: $(VENV)/abio.installed ## install the Python binding into build/venv
+
+PYTHON_SOURCES := $(wildcard pyproject.toml setup.py bindings/python/*.py bindings/python/abio/*) \
+	abi/generated/abio.cdef
+$(VENV)/abio.installed: $(PYTHON_SOURCES) build/lib/libabio.so | setup-python
+	@echo "  PIP     $(VENV)"
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps \
+		--force-reinstall . </dev/null
+	@touch $@
 
 # One C module per Lua: build/lua5.4/abio/core.so, build/luajit/abio/core.so.  Lua's own symbols come
 # from the interpreter that loads it; a second copy of Lua must not.

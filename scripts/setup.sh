@@ -110,17 +110,34 @@ if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
 	$python -m venv "$venv"
 fi
 
-missing=()
-for name in "${pips[@]}"; do
-	"$venv/bin/python" - "$name" <<-'EOF' 2>/dev/null || missing+=("$name")
+# pips_missing: what the venv's Python does not find, one per line.
+pips_missing() {
+	"$venv/bin/python" - "${pips[@]}" <<-'EOF'
 		import importlib.metadata, sys
-		importlib.metadata.version(sys.argv[1])
+		for name in sorted(set(sys.argv[1:])):
+		    try:
+		        importlib.metadata.version(name)
+		    except importlib.metadata.PackageNotFoundError:
+		        print(name)
 	EOF
-done
-if [ ${#missing[@]} -gt 0 ]; then
-	say "installing into $venv: ${missing[*]}"
-	if ! "$venv/bin/pip" install --quiet --disable-pip-version-check "${missing[@]}" </dev/null; then
-		say "pip could not install ${missing[*]} into $venv; is the network there?"
+}
+
+mapfile -t missing < <(pips_missing)
+[ ${#missing[@]} -gt 0 ] || exit 0
+say "installing into $venv: ${missing[*]}"
+log=$(mktemp)
+if ! "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 1 "${missing[@]}" \
+	>"$log" 2>&1 </dev/null; then
+	# No package index within reach: Debian has all of these too.
+	say "pip could not; taking Debian's packages"
+	install_packages "${missing[@]/#/python3-}"
+	sed -i 's/^include-system-site-packages = .*/include-system-site-packages = true/' \
+		"$venv/pyvenv.cfg"
+	mapfile -t missing < <(pips_missing)
+	if [ ${#missing[@]} -gt 0 ]; then
+		cat "$log" >&2
+		say "neither pip nor Debian has ${missing[*]}; is the network there?"
 		exit 1
 	fi
 fi
+rm -f "$log"
