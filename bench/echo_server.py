@@ -14,7 +14,7 @@ import resource
 import signal
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 READ_SIZE = 65536
 BACKLOG = 4096
@@ -120,17 +120,10 @@ async def serve_abio() -> Server:
         except ConnectionError:
             pass
 
-    server = await abio.start_server(echo, "127.0.0.1", 0)
-    announce(abio_port(server), backend_note(abio.info()))
+    server = await abio.start_server(echo, "127.0.0.1", 0, backlog=BACKLOG)
+    info = abio.info()
+    announce(server.sockets[0].getsockname()[1], f"{info.backend}: {info.reason}")
     return server
-
-
-def abio_port(server: Any) -> int:
-    return int(server.sockets[0].getsockname()[1])
-
-
-def backend_note(info: Any) -> str:
-    return str(info)
 
 
 KINDS: dict[str, tuple[str, Callable[[], Awaitable[Server]]]] = {
@@ -154,8 +147,9 @@ def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
 async def serve_until_terminated(start: Callable[[], Awaitable[Server]]) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await start()
+    server = await start()
     await stop.wait()
+    server.close()
     usage = resource.getrusage(resource.RUSAGE_SELF)
     report = {
         "user_us": round(usage.ru_utime * 1e6),

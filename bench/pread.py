@@ -134,6 +134,15 @@ async def measure(readers: list[Read], offsets: list[int], request: Request) -> 
     }
 
 
+def backend_of(kind: str) -> str:
+    if kind != "abio":
+        return ""
+    import abio
+
+    info = abio.info()
+    return f"{info.backend}: {info.reason}"
+
+
 async def run(options: argparse.Namespace) -> None:
     blocks = os.stat(options.file).st_size // BLOCK
     chosen = random.Random(1)
@@ -141,7 +150,7 @@ async def run(options: argparse.Namespace) -> None:
     async with KINDS[options.kind](options.file) as make_reader:
         readers = [await make_reader() for _ in range(options.tasks)]
         await check(readers[0], offsets)
-        print(json.dumps({"ready": True}), flush=True)
+        print(json.dumps({"note": backend_of(options.kind)}), flush=True)
         for line in sys.stdin:
             print(json.dumps(await measure(readers, offsets, json.loads(line))), flush=True)
 
