@@ -122,7 +122,7 @@ PYTHON := $(VENV)/bin/python
 .PHONY: python lua
 python: $(VENV)/abio.installed ## install the Python binding into build/venv
 
-PYTHON_SOURCES := $(wildcard pyproject.toml setup.py bindings/python/*.py bindings/python/abio/*) \
+PYTHON_SOURCES := $(wildcard pyproject.toml bindings/python/*.* bindings/python/abio/*) \
 	abi/generated/abio.cdef
 $(VENV)/abio.installed: $(PYTHON_SOURCES) build/lib/libabio.so | setup-python
 	@echo "  PIP     $(VENV)"
