@@ -32,7 +32,7 @@ CHANGES = {
     "short": "the struct's size is one less than its size in the first release",
     "dirty": "the struct's size is 8 more than known, and the bytes there are not zero",
     "long": "the struct's size is 8 more than known, and the bytes there are zero "
-    "(to be read) or must stay as they were (to be filled)",
+    "(to be read) or must be zero afterwards (to be filled)",
     "flag": "the value has the lowest bit that is not known",
     "high_flag": "the value has bit 31, which is not known",
     "small": "the stride is 8 less than sizeof(struct abio_event)",
@@ -78,7 +78,7 @@ def good(desc: Description, arg: Arg) -> int | str:
         return "events"
     if kind.kind == "flags":
         # A set that asks for something, such as an interest, is not good when empty.
-        return 0 if arg.name == "flags" else desc.group(kind.of).values[0].number
+        return 0 if kind.of == "NONE" or arg.name == "flags" else desc.group(kind.of).values[0].number
     known: dict[str, int | str] = {
         "length": 1,
         "count": 1,

@@ -136,8 +136,8 @@ def table(desc: Description, trait: Trait) -> list[str]:
     caps = " | ".join(f"ABIO_CAP_{cap}" for cap in trait.caps) or "0"
     return [
         f"static const struct abio_{trait.name}_ops {trait.name}_table = {{",
-        f"\t.head = {{(uint32_t)sizeof(struct abio_{trait.name}_ops), DESCRIPTION_MAJOR,",
-        f"\t\t DESCRIPTION_MINOR, ABIO_TRAIT_{trait.id}, {caps}}},",
+        f"\t.head = {{(uint32_t)sizeof(struct abio_{trait.name}_ops), ABIO_VERSION_MAJOR,",
+        f"\t\t ABIO_VERSION_MINOR, ABIO_TRAIT_{trait.id}, {caps}}},",
         *[f"\t.{name} = abio_{name}," for name in trait.slots],
         "};",
         "",
@@ -152,13 +152,14 @@ def table(desc: Description, trait: Trait) -> list[str]:
 def root(desc: Description) -> list[str]:
     return [
         "static const struct abio_api_table api_table = {",
-        "\t.head = {(uint32_t)sizeof(struct abio_api_table), DESCRIPTION_MAJOR, DESCRIPTION_MINOR, 0, 0},",
+        "\t.head = {(uint32_t)sizeof(struct abio_api_table), ABIO_VERSION_MAJOR,",
+        "\t\t ABIO_VERSION_MINOR, 0, 0},",
         *[f"\t.{name} = abio_{name}," for name, _ in desc.root()],
         "};",
         "",
         "PUBLIC const struct abio_api_table *abio_api(uint32_t major)",
         "{",
-        "\treturn major == DESCRIPTION_MAJOR ? &api_table : NULL;",
+        "\treturn major == ABIO_VERSION_MAJOR ? &api_table : NULL;",
         "}",
         "",
     ]

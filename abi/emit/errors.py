@@ -15,7 +15,9 @@ def table(name: str, rows: list[tuple[int, str, str, str]]) -> list[str]:
     for number, code, kind, phrase in sorted(rows, reverse=True):
         line = f'\t{{{number}, ABIO_CLASS_{kind}, "{code}", "{phrase}"}},'
         if len(line.expandtabs(8)) > c.WIDTH:
-            line = f'\t{{{number}, ABIO_CLASS_{kind}, "{code}",\n\t "{phrase}"}},'
+            # Adjacent literals are one; the space between goes with the first.
+            text = ' "\n\t "'.join(c.wrap(phrase, c.WIDTH - 16))
+            line = f'\t{{{number}, ABIO_CLASS_{kind}, "{code}",\n\t "{text}"}},'
         lines.append(line)
     return lines + ["};", ""]
 

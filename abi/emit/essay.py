@@ -23,7 +23,7 @@ A handle is a number, never an address, and below 2^53.  0 is never one.  A forg
 OWNERSHIP OF MEMORY
 Memory given to an operation belongs to the library from acceptance until the terminal event is delivered, also after cancel, error and close.  Before and after, the library never touches it.  try_ functions and abio_put borrow memory for the call.  Arrays of abio_iovec, structs, names and paths are copied at start: only the memory they point to is lent.
 A view (ABIO_EVENT_VIEW) is the library's memory.  It is valid until the next abio_driver_poll or abio_driver_wait of its driver begins.
-Structs are the host's.  A struct that is passed in begins with its own size: what is missing at its end counts as zero, what the library does not know must be zero (ABIO_E_TOO_NEW).  Of a struct that is filled only `size` is read, and no byte beyond it is written.
+Structs are the host's.  A struct that is passed in begins with its own size: what is missing at its end counts as zero, what the library does not know must be zero (ABIO_E_TOO_NEW).  Of a struct that is filled only `size` is read; what the library does not know is set to zero, and nothing behind `size` is written.
 
 THREADS
 A driver and its ios belong to one thread: the first that starts, polls or waits.  Another gets ABIO_E_WRONG_THREAD as long as the first is alive.  What says "Thread: any" is free of that.  Different drivers do not know each other.  With ABIO_DRIVER_MIGRATES a driver is pinned to nobody, and the host sees to it that one thread at a time uses it.

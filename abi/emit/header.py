@@ -46,7 +46,7 @@ def struct(item: Struct) -> str:
     kinds = {
         "frozen": "Frozen: its layout never changes.",
         "sized": "Read by the library; `size` is the caller's sizeof.",
-        "out": "Filled by the library up to `size`, which is the caller's sizeof.",
+        "out": "Filled by the library up to `size`, which stays the caller's sizeof.",
     }
     lines = [c.comment(f"{item.doc}\n{kinds[item.kind]}  Since {item.since}."), f"struct abio_{item.name} {{"]
     for field, text in zip(item.fields, c.struct_body(item)):

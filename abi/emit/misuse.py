@@ -171,12 +171,21 @@ static inline void misuse_drop(int32_t result, uint64_t handle, int driver)
 		abio_release(handle);
 }
 
-/* A struct that was filled: nothing behind what the library knows may have changed. */
-static int32_t misuse_filled(int32_t result, uint32_t index, uint32_t size)
+/* A struct that was filled: zero where the library knows nothing, untouched behind its size. */
+static int32_t misuse_filled(int32_t result, uint32_t index, uint32_t known)
 {
-	if (memcmp(&misuse_before[index].bytes[size], &misuse_memory[index].bytes[size],
-		   MISUSE_ROOM - size))
+	const uint8_t *before = misuse_before[index].bytes;
+	const uint8_t *after = misuse_memory[index].bytes;
+	uint32_t size = misuse_before[index].size;
+	uint32_t i;
+
+	if (size > MISUSE_ROOM || memcmp(before, after, sizeof(size)))
 		return MISUSE_WROTE;
+	if (memcmp(before + size, after + size, MISUSE_ROOM - size))
+		return MISUSE_WROTE;
+	for (i = known; result >= 0 && i < size; i++)
+		if (after[i])
+			return MISUSE_WROTE;
 	return result;
 }"""
 

@@ -53,6 +53,9 @@ NEEDED = {
 }
 
 
+KINDS = {str: "a text", int: "an integer", bool: "true or false", list: "a list", dict: "a table"}
+
+
 def take(item: str, table: dict[str, Any], key: str, kind: type, default: Any = None) -> Any:
     """One key of a table, of the right TOML type; without a default it must be there."""
     if key not in table:
@@ -61,7 +64,7 @@ def take(item: str, table: dict[str, Any], key: str, kind: type, default: Any = 
         return default
     value = table[key]
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise Bad(item, f"`{key}` must be a {kind.__name__}, not {value!r}")
+        raise Bad(item, f"`{key}` must be {KINDS[kind]}, not {value!r}")
     return value
 
 
@@ -140,8 +143,10 @@ def read_constants(out: Description, raw: dict[str, Any]) -> None:
                 raise Bad(f"constants {group}", f"must have {name}")
 
 
-def field_layout(item: str, kind: str, out: Description) -> tuple[int, int]:
+def field_layout(item: str, kind: Any, out: Description) -> tuple[int, int]:
     """Size and alignment of a field's type on a 64-bit platform."""
+    if not isinstance(kind, str):
+        raise Bad(item, f"the type must be a string, not {kind!r}")
     if kind in INTEGERS:
         return INTEGERS[kind], INTEGERS[kind]
     if kind in ("ptr", "cptr"):
@@ -330,11 +335,11 @@ def read_traits(out: Description, raw: dict[str, Any]) -> None:
         own = take(item, table, "slots", list)
         for slot in own:
             if not isinstance(slot, str) or slot == "head" or slot in used:
-                raise Bad(item, f"its slot {slot!r} is not usable, or in {used.get(slot, 'no trait')} already")
+                raise Bad(item, f"its slot {slot!r} is not usable, or in another trait already")
             used[slot] = name
         can = take(item, table, "caps", list, [])
         for cap in can:
-            if cap not in caps:
+            if not isinstance(cap, str) or cap not in caps:
                 raise Bad(item, f"unknown capability {cap!r}")
         out.traits.append(
             Trait(name, number, text_of(item, table.get("doc")), since_of(item, table), tuple(can), tuple(own))

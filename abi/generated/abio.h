@@ -51,7 +51,8 @@
  * abio_driver_wait of its driver begins.
  * Structs are the host's.  A struct that is passed in begins with its own size: what is missing at
  * its end counts as zero, what the library does not know must be zero (ABIO_E_TOO_NEW).  Of a
- * struct that is filled only `size` is read, and no byte beyond it is written.
+ * struct that is filled only `size` is read; what the library does not know is set to zero, and
+ * nothing behind `size` is written.
  *
  * THREADS
  * A driver and its ios belong to one thread: the first that starts, polls or waits.  Another gets
@@ -434,7 +435,7 @@ struct abio_driver_options {
 
 /*
  * What a driver is and does.
- * Filled by the library up to `size`, which is the caller's sizeof.  Since 0.1.
+ * Filled by the library up to `size`, which stays the caller's sizeof.  Since 0.1.
  */
 struct abio_driver_state {
 	uint32_t size; /* sizeof(struct abio_driver_state) */
@@ -479,7 +480,7 @@ struct abio_listen_options {
 
 /*
  * What an io is.
- * Filled by the library up to `size`, which is the caller's sizeof.  Since 0.1.
+ * Filled by the library up to `size`, which stays the caller's sizeof.  Since 0.1.
  */
 struct abio_io_info {
 	uint32_t size; /* sizeof(struct abio_io_info) */
@@ -493,7 +494,7 @@ struct abio_io_info {
 
 /*
  * What an object offers of a trait.
- * Filled by the library up to `size`, which is the caller's sizeof.  Since 0.1.
+ * Filled by the library up to `size`, which stays the caller's sizeof.  Since 0.1.
  */
 struct abio_trait_info {
 	uint32_t size; /* sizeof(struct abio_trait_info) */
@@ -507,7 +508,7 @@ struct abio_trait_info {
 
 /*
  * Which library this is.
- * Filled by the library up to `size`, which is the caller's sizeof.  Since 0.1.
+ * Filled by the library up to `size`, which stays the caller's sizeof.  Since 0.1.
  */
 struct abio_abi {
 	uint32_t size; /* sizeof(struct abio_abi) */

@@ -885,8 +885,8 @@ PUBLIC int32_t abio_accept(abio_io io, uint32_t flags, uint64_t token)
 }
 
 static const struct abio_object_ops object_table = {
-	.head = {(uint32_t)sizeof(struct abio_object_ops), DESCRIPTION_MAJOR,
-		 DESCRIPTION_MINOR, ABIO_TRAIT_OBJECT, 0},
+	.head = {(uint32_t)sizeof(struct abio_object_ops), ABIO_VERSION_MAJOR,
+		 ABIO_VERSION_MINOR, ABIO_TRAIT_OBJECT, 0},
 	.retain = abio_retain,
 	.release = abio_release,
 	.close = abio_close,
@@ -901,8 +901,8 @@ PUBLIC const struct abio_object_ops *abio_object_table(void)
 }
 
 static const struct abio_ready_ops ready_table = {
-	.head = {(uint32_t)sizeof(struct abio_ready_ops), DESCRIPTION_MAJOR,
-		 DESCRIPTION_MINOR, ABIO_TRAIT_READY, 0},
+	.head = {(uint32_t)sizeof(struct abio_ready_ops), ABIO_VERSION_MAJOR,
+		 ABIO_VERSION_MINOR, ABIO_TRAIT_READY, 0},
 	.ready = abio_ready,
 	.ready_now = abio_ready_now,
 	.ready_fd = abio_ready_fd,
@@ -914,8 +914,8 @@ PUBLIC const struct abio_ready_ops *abio_ready_table(void)
 }
 
 static const struct abio_read_ops read_table = {
-	.head = {(uint32_t)sizeof(struct abio_read_ops), DESCRIPTION_MAJOR,
-		 DESCRIPTION_MINOR, ABIO_TRAIT_READ, ABIO_CAP_VECTORED},
+	.head = {(uint32_t)sizeof(struct abio_read_ops), ABIO_VERSION_MAJOR,
+		 ABIO_VERSION_MINOR, ABIO_TRAIT_READ, ABIO_CAP_VECTORED},
 	.try_read = abio_try_read,
 	.try_readv = abio_try_readv,
 	.read = abio_read,
@@ -929,8 +929,8 @@ PUBLIC const struct abio_read_ops *abio_read_table(void)
 }
 
 static const struct abio_write_ops write_table = {
-	.head = {(uint32_t)sizeof(struct abio_write_ops), DESCRIPTION_MAJOR,
-		 DESCRIPTION_MINOR, ABIO_TRAIT_WRITE, ABIO_CAP_VECTORED},
+	.head = {(uint32_t)sizeof(struct abio_write_ops), ABIO_VERSION_MAJOR,
+		 ABIO_VERSION_MINOR, ABIO_TRAIT_WRITE, ABIO_CAP_VECTORED},
 	.try_write = abio_try_write,
 	.try_writev = abio_try_writev,
 	.try_flush = abio_try_flush,
@@ -947,8 +947,8 @@ PUBLIC const struct abio_write_ops *abio_write_table(void)
 }
 
 static const struct abio_buf_read_ops buf_read_table = {
-	.head = {(uint32_t)sizeof(struct abio_buf_read_ops), DESCRIPTION_MAJOR,
-		 DESCRIPTION_MINOR, ABIO_TRAIT_BUF_READ, 0},
+	.head = {(uint32_t)sizeof(struct abio_buf_read_ops), ABIO_VERSION_MAJOR,
+		 ABIO_VERSION_MINOR, ABIO_TRAIT_BUF_READ, 0},
 	.receive = abio_receive,
 	.receive_pause = abio_receive_pause,
 	.receive_resume = abio_receive_resume,
@@ -960,8 +960,8 @@ PUBLIC const struct abio_buf_read_ops *abio_buf_read_table(void)
 }
 
 static const struct abio_buf_write_ops buf_write_table = {
-	.head = {(uint32_t)sizeof(struct abio_buf_write_ops), DESCRIPTION_MAJOR,
-		 DESCRIPTION_MINOR, ABIO_TRAIT_BUF_WRITE, 0},
+	.head = {(uint32_t)sizeof(struct abio_buf_write_ops), ABIO_VERSION_MAJOR,
+		 ABIO_VERSION_MINOR, ABIO_TRAIT_BUF_WRITE, 0},
 	.put = abio_put,
 };
 
@@ -971,8 +971,8 @@ PUBLIC const struct abio_buf_write_ops *abio_buf_write_table(void)
 }
 
 static const struct abio_read_at_ops read_at_table = {
-	.head = {(uint32_t)sizeof(struct abio_read_at_ops), DESCRIPTION_MAJOR,
-		 DESCRIPTION_MINOR, ABIO_TRAIT_READ_AT, ABIO_CAP_VECTORED},
+	.head = {(uint32_t)sizeof(struct abio_read_at_ops), ABIO_VERSION_MAJOR,
+		 ABIO_VERSION_MINOR, ABIO_TRAIT_READ_AT, ABIO_CAP_VECTORED},
 	.try_read_at = abio_try_read_at,
 	.read_at = abio_read_at,
 	.read_at_exact = abio_read_at_exact,
@@ -985,8 +985,8 @@ PUBLIC const struct abio_read_at_ops *abio_read_at_table(void)
 }
 
 static const struct abio_write_at_ops write_at_table = {
-	.head = {(uint32_t)sizeof(struct abio_write_at_ops), DESCRIPTION_MAJOR,
-		 DESCRIPTION_MINOR, ABIO_TRAIT_WRITE_AT, 0},
+	.head = {(uint32_t)sizeof(struct abio_write_at_ops), ABIO_VERSION_MAJOR,
+		 ABIO_VERSION_MINOR, ABIO_TRAIT_WRITE_AT, 0},
 	.write_at = abio_write_at,
 	.write_at_all = abio_write_at_all,
 	.sync = abio_sync,
@@ -998,8 +998,8 @@ PUBLIC const struct abio_write_at_ops *abio_write_at_table(void)
 }
 
 static const struct abio_accept_ops accept_table = {
-	.head = {(uint32_t)sizeof(struct abio_accept_ops), DESCRIPTION_MAJOR,
-		 DESCRIPTION_MINOR, ABIO_TRAIT_ACCEPT, 0},
+	.head = {(uint32_t)sizeof(struct abio_accept_ops), ABIO_VERSION_MAJOR,
+		 ABIO_VERSION_MINOR, ABIO_TRAIT_ACCEPT, 0},
 	.try_accept = abio_try_accept,
 	.accept = abio_accept,
 };
@@ -1010,7 +1010,8 @@ PUBLIC const struct abio_accept_ops *abio_accept_table(void)
 }
 
 static const struct abio_api_table api_table = {
-	.head = {(uint32_t)sizeof(struct abio_api_table), DESCRIPTION_MAJOR, DESCRIPTION_MINOR, 0, 0},
+	.head = {(uint32_t)sizeof(struct abio_api_table), ABIO_VERSION_MAJOR,
+		 ABIO_VERSION_MINOR, 0, 0},
 	.abi_info = abio_abi_info,
 	.error_name = abio_error_name,
 	.error_text = abio_error_text,
@@ -1083,5 +1084,5 @@ static const struct abio_api_table api_table = {
 
 PUBLIC const struct abio_api_table *abio_api(uint32_t major)
 {
-	return major == DESCRIPTION_MAJOR ? &api_table : NULL;
+	return major == ABIO_VERSION_MAJOR ? &api_table : NULL;
 }

@@ -39,9 +39,11 @@ static const struct error_row error_codes[] = {
 	{-4117, ABIO_CLASS_UNSUPPORTED, "ABIO_E_TOO_NEW",
 	 "a struct has a non-zero field this library does not know"},
 	{-4118, ABIO_CLASS_USAGE, "ABIO_E_ARGUMENT",
-	 "an argument is out of its documented range; found by the library, never the kernel's EINVAL"},
+	 "an argument is out of its documented range; found by the library, never the kernel's "
+	 "EINVAL"},
 	{-4119, ABIO_CLASS_USAGE, "ABIO_E_BUSY",
-	 "that direction already has an operation, or the object is in use; never the kernel's EBUSY"},
+	 "that direction already has an operation, or the object is in use; never the kernel's "
+	 "EBUSY"},
 	{-4120, ABIO_CLASS_USAGE, "ABIO_E_REENTERED",
 	 "poll, wait or driver_close called from inside a host-implemented slot"},
 	{-4121, ABIO_CLASS_CLOSED, "ABIO_E_UNEXPECTED_EOF",

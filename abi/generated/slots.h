@@ -36,9 +36,9 @@ enum {
 };
 
 enum {
-	DESCRIPTION_MAJOR = 0,
-	DESCRIPTION_MINOR = 1,
-	DESCRIPTION_PATCH = 0,
+	ABIO_VERSION_MAJOR = 0,
+	ABIO_VERSION_MINOR = 1,
+	ABIO_VERSION_PATCH = 0,
 };
 
 /* SHA-256 of the description, as abio_abi_info gives it. */
