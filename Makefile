@@ -27,9 +27,8 @@ endif
 AR ?= ar
 
 OPTIMIZE ?= $(if $(findstring asan,$(VARIANT)),-O1,-O2)
-SANITIZE := $(if $(findstring asan,$(VARIANT)),-fsanitize=address$(comma)undefined \
+SANITIZE := $(if $(findstring asan,$(VARIANT)),-fsanitize=address -fsanitize=undefined \
 	-fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-comma := ,
 
 # ---- flags --------------------------------------------------------------------------------------
 
