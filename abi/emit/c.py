@@ -7,7 +7,13 @@ import textwrap
 from .model import Arg, Description, Function, Struct, Trait
 
 WIDTH = 100
-INTEGER = {"u16": "uint16_t", "u32": "uint32_t", "i32": "int32_t", "u64": "uint64_t", "i64": "int64_t"}
+INTEGER = {
+    "u16": "uint16_t",
+    "u32": "uint32_t",
+    "i32": "int32_t",
+    "u64": "uint64_t",
+    "i64": "int64_t",
+}
 
 
 def banner(desc: Description, what: str) -> str:
@@ -28,8 +34,13 @@ def banner(desc: Description, what: str) -> str:
 
 def value_type(name: str) -> str:
     """The C type of a plain value or a handle."""
-    return {"io": "abio_io", "driver": "abio_driver", "handle": "uint64_t", "token": "uint64_t",
-            "flags": "uint32_t"}.get(name) or INTEGER[name]
+    return {
+        "io": "abio_io",
+        "driver": "abio_driver",
+        "handle": "uint64_t",
+        "token": "uint64_t",
+        "flags": "uint32_t",
+    }.get(name) or INTEGER[name]
 
 
 def declare(type_text: str, name: str) -> str:
@@ -63,12 +74,18 @@ def result(function: Function) -> str:
 
 def prototype(function: Function) -> str:
     """The public prototype without its semicolon."""
-    return declare(result(function), f"abio_{function.name}") + f"({', '.join(arguments(function)) or 'void'})"
+    return (
+        declare(result(function), f"abio_{function.name}")
+        + f"({', '.join(arguments(function)) or 'void'})"
+    )
 
 
 def pointer(function: Function) -> str:
     """A slot of a table: a pointer to the public function."""
-    return declare(result(function), f"(*{function.name})") + f"({', '.join(arguments(function)) or 'void'})"
+    return (
+        declare(result(function), f"(*{function.name})")
+        + f"({', '.join(arguments(function)) or 'void'})"
+    )
 
 
 def getter(trait: Trait) -> str:

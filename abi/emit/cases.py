@@ -78,7 +78,9 @@ def good(desc: Description, arg: Arg) -> int | str:
         return "events"
     if kind.kind == "flags":
         # A set that asks for something, such as an interest, is not good when empty.
-        return 0 if kind.of == "NONE" or arg.name == "flags" else desc.group(kind.of).values[0].number
+        return (
+            0 if kind.of == "NONE" or arg.name == "flags" else desc.group(kind.of).values[0].number
+        )
     known: dict[str, int | str] = {
         "length": 1,
         "count": 1,
@@ -150,7 +152,11 @@ def changes(arg: Arg) -> list[tuple[str, str, bool]]:
             + [("dirty", "TOO_NEW", True), ("long", "TOO_NEW", False)]
         )
     if kind.kind == "out_struct":
-        return bad + [("empty", "ARGUMENT", True), ("short", "ARGUMENT", True), ("long", "TOO_NEW", False)]
+        return bad + [
+            ("empty", "ARGUMENT", True),
+            ("short", "ARGUMENT", True),
+            ("long", "TOO_NEW", False),
+        ]
     if kind.kind == "flags":
         return [("flag", "ARGUMENT", True), ("high_flag", "ARGUMENT", True)]
     return []
@@ -167,8 +173,16 @@ def argument_cases(function: Function) -> list[Case]:
             found = [("no_room", "ARGUMENT", True)]
         for change, code, refused in found:
             out.append(
-                Case(function.name, f"{change}_{arg.name}", live(function), "here", arg.name, change,
-                     f"ABIO_E_{code}", refused)
+                Case(
+                    function.name,
+                    f"{change}_{arg.name}",
+                    live(function),
+                    "here",
+                    arg.name,
+                    change,
+                    f"ABIO_E_{code}",
+                    refused,
+                )
             )
     return out
 

@@ -21,19 +21,38 @@ ABOUT = (
 def emit(desc: Description) -> str:
     rows = [
         {
-            "function": f"abio_{case.function}", "case": case.name, "handle": case.handle,
-            "where": case.where, "argument": case.argument, "change": case.change,
-            "code": desc.constant(case.code), "code_name": case.code, "refused": case.refused,
+            "function": f"abio_{case.function}",
+            "case": case.name,
+            "handle": case.handle,
+            "where": case.where,
+            "argument": case.argument,
+            "change": case.change,
+            "code": desc.constant(case.code),
+            "code_name": case.code,
+            "refused": case.refused,
         }
         for case in cases.cases(desc)
     ]
     functions = {
         f"abio_{f.name}": {
-            "returns": f.returns, "start": f.start, "slot": f.slot if f.is_slot else -1,
-            "trait": next((desc.constant(f"ABIO_TRAIT_{t.id}") for t in desc.traits if f.is_slot and t.name == f.trait), 0),
+            "returns": f.returns,
+            "start": f.start,
+            "slot": f.slot if f.is_slot else -1,
+            "trait": next(
+                (
+                    desc.constant(f"ABIO_TRAIT_{t.id}")
+                    for t in desc.traits
+                    if f.is_slot and t.name == f.trait
+                ),
+                0,
+            ),
             "arguments": [
                 {"name": a.name, "good": cases.good(desc, a)}
-                | ({"unknown_bit": cases.unknown_bit(desc, a.type.of)} if a.type.kind == "flags" else {})
+                | (
+                    {"unknown_bit": cases.unknown_bit(desc, a.type.of)}
+                    if a.type.kind == "flags"
+                    else {}
+                )
                 for a in f.args
             ],
         }

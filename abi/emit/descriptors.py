@@ -14,9 +14,22 @@ For b, B and a `length` is the index of the argument that counts, else -1; for s
 the sizeof the struct, for a and e of one element, for U I Q L of the number, else 0.
 `calls_host`: may enter slots the host implements; `blocks`: may wait."""
 
-PLAIN = {"u32": "u", "flags": "u", "i32": "i", "i64": "l", "u64": "q", "token": "q",
-         "driver": "h", "io": "h", "handle": "h",
-         "in_bytes": "b", "out_bytes": "B", "in_array": "a", "out_struct": "S", "events": "e"}
+PLAIN = {
+    "u32": "u",
+    "flags": "u",
+    "i32": "i",
+    "i64": "l",
+    "u64": "q",
+    "token": "q",
+    "driver": "h",
+    "io": "h",
+    "handle": "h",
+    "in_bytes": "b",
+    "out_bytes": "B",
+    "in_array": "a",
+    "out_struct": "S",
+    "events": "e",
+}
 OUT = {"u32": "U", "i32": "I", "i64": "L", "u64": "Q", "io": "Q", "driver": "Q"}
 SIZE = {"U": 4, "I": 4, "Q": 8, "L": 8}
 

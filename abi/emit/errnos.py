@@ -185,6 +185,8 @@ def own(desc: Description) -> list[tuple[int, str, str, str]]:
         for value in group.values:
             kind = classes.get(value.name)
             if kind not in kinds:
-                raise Bad(f"constants {group.group}.{value.name}", "has no class in abi/emit/errnos.py")
+                raise Bad(
+                    f"constants {group.group}.{value.name}", "has no class in abi/emit/errnos.py"
+                )
             found.append((value.number, group.prefix + value.name, kind, value.text))
     return found

@@ -15,13 +15,19 @@ START_ERRORS = [("ABIO_E_CANCELED", "cancelled, by abio_cancel, close, release o
 def parameter(desc: Description, function: Function, arg: Arg) -> str:
     """What an argument is, from its type; its own text says what the type cannot."""
     kind = arg.type
-    lent = "lent to the library until the terminal event" if function.start else "borrowed for the call"
+    lent = (
+        "lent to the library until the terminal event"
+        if function.start
+        else "borrowed for the call"
+    )
     sized = f"struct abio_{kind.of}, `size` set"
     words = {
         "driver": "the driver",
         "io": "the io",
         "handle": "a driver or an io",
-        "token": "any number; it comes back in the events" if function.start else "the token of a start",
+        "token": (
+            "any number; it comes back in the events" if function.start else "the token of a start"
+        ),
         "in_bytes": f"`{kind.length}` bytes to be read, {arg.text or lent}; NULL only where that is 0",
         "out_bytes": f"`{kind.length}` bytes to be filled, {arg.text or lent}; NULL only where that is 0",
         "in_array": f"`{kind.length}` struct abio_{kind.of}, copied; the memory they point to is {lent}; "
@@ -57,7 +63,10 @@ def units(function: Function, arg: Arg) -> str:
         "trait": "ABIO_TRAIT_*",
     }
     if arg.name not in known:
-        raise Bad(f"function {function.name}({arg.name})", "needs a text: what the number is, and its unit")
+        raise Bad(
+            f"function {function.name}({arg.name})",
+            "needs a text: what the number is, and its unit",
+        )
     return known[arg.name]
 
 
@@ -91,7 +100,11 @@ def implied(function: Function) -> list[tuple[str, str]]:
         if function.thread == "owner":
             found.append(("WRONG_THREAD", "the driver is pinned to another thread that is alive"))
         if not function.closed_ok:
-            ended = "the driver is shut down" if handle.type.kind == "driver" else "the io is closed or closing"
+            ended = (
+                "the driver is shut down"
+                if handle.type.kind == "driver"
+                else "the io is closed or closing"
+            )
             found.append(("CLOSED", ended))
     if function.is_slot:
         found.append(("UNSUPPORTED", "the object does not have this slot, see abio_query"))
@@ -124,7 +137,11 @@ def event_errors(function: Function) -> list[tuple[str, str]]:
     """Every code the terminal event can bring."""
     if not function.start:
         return []
-    own = [(full_code(code), text[6:].strip()) for code, text in function.errors if text.startswith("event:")]
+    own = [
+        (full_code(code), text[6:].strip())
+        for code, text in function.errors
+        if text.startswith("event:")
+    ]
     return own + START_ERRORS + [("-errno", "any other error of the system")]
 
 
@@ -135,7 +152,9 @@ def has_flag(function: Function, group: str) -> bool:
 def returns(function: Function) -> list[str]:
     """The lines on what the call answers, beyond what its own text says."""
     if function.start:
-        lines = ["Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory untouched."]
+        lines = [
+            "Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory untouched."
+        ]
         if has_flag(function, "START"):
             lines.append(
                 "With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), "

@@ -48,7 +48,10 @@ def struct(item: Struct) -> str:
         "sized": "Read by the library; `size` is the caller's sizeof.",
         "out": "Filled by the library up to `size`, which stays the caller's sizeof.",
     }
-    lines = [c.comment(f"{item.doc}\n{kinds[item.kind]}  Since {item.since}."), f"struct abio_{item.name} {{"]
+    lines = [
+        c.comment(f"{item.doc}\n{kinds[item.kind]}  Since {item.since}."),
+        f"struct abio_{item.name} {{",
+    ]
     for field, text in zip(item.fields, c.struct_body(item)):
         added = f"; since {field.since}" if field.since != item.since else ""
         note = f" /* {field.text}{added} */"
@@ -103,7 +106,9 @@ def tables(desc: Description) -> list[str]:
         out.append(f"struct abio_{trait.name}_ops {{\n\tstruct abio_table_head head;")
         out += [c.fold(c.pointer(desc.function(name)) + ";", "\t") for name in trait.slots]
         out.append("};\n")
-    out.append("/* The table of each trait: constant, valid for the life of the process, from any thread. */")
+    out.append(
+        "/* The table of each trait: constant, valid for the life of the process, from any thread. */"
+    )
     out += [c.getter(trait) + ";" for trait in desc.traits]
     out.append("\n/* Every function, for a host that looks up one symbol. */")
     out.append("struct abio_api_table {\n\tstruct abio_table_head head;")

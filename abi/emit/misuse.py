@@ -304,7 +304,9 @@ def caller(desc: Description, function: Function) -> list[str]:
     ]
     names, fills, made = [], [], []
     for index, arg in enumerate(function.args):
-        lines.append(c.fold(c.declare(c.arg_type(arg), f"a{index}") + f" = {value(desc, index, arg)};", "\t"))
+        lines.append(
+            c.fold(c.declare(c.arg_type(arg), f"a{index}") + f" = {value(desc, index, arg)};", "\t")
+        )
         names.append(f"a{index}")
         if arg.type.kind == "out" and arg.type.of in ("io", "driver"):
             made.append((f"a{index}", int(arg.type.of == "driver")))
@@ -342,7 +344,10 @@ def row(desc: Description, case: cases.Case) -> str:
 def emit(desc: Description) -> str:
     rows = cases.cases(desc)
     used = {case.function for case in rows}
-    handles = [f"\tMISUSE_{name.upper()}, /* {text} */" for name, text in cases.HANDLES.items()]
+    handles = [
+        f"{c.comment(text, chr(9))}\n\tMISUSE_{name.upper()},"
+        for name, text in cases.HANDLES.items()
+    ]
     changes = ["\tMISUSE_NOTHING,"]
     for name, text in cases.CHANGES.items():
         if name != "none":
@@ -354,6 +359,15 @@ def emit(desc: Description) -> str:
     for function in desc.functions:
         if function.name in used:
             out += caller(desc, function)
-    out += ["", "static const struct misuse_row misuse_rows[] = {", *[row(desc, case) for case in rows]]
-    out += ["};", "", "enum { misuse_count = sizeof(misuse_rows) / sizeof(misuse_rows[0]) };", POSTLUDE]
+    out += [
+        "",
+        "static const struct misuse_row misuse_rows[] = {",
+        *[row(desc, case) for case in rows],
+    ]
+    out += [
+        "};",
+        "",
+        "enum { misuse_count = sizeof(misuse_rows) / sizeof(misuse_rows[0]) };",
+        POSTLUDE,
+    ]
     return "\n".join(out)

@@ -178,34 +178,74 @@ def plain_of(out: Description) -> dict[str, Any]:
 
     return {
         "abi": {
-            "version": out.version, "major": out.major, "minor": out.minor, "patch": out.patch,
-            "soname": out.soname, "summary": out.summary,
+            "version": out.version,
+            "major": out.major,
+            "minor": out.minor,
+            "patch": out.patch,
+            "soname": out.soname,
+            "summary": out.summary,
         },
         "constants": [
-            {"group": g.group, "prefix": g.prefix, "text": g.text, "bits": g.bits,
-             "values": [{"name": v.name, "number": v.number, "text": v.text} for v in g.values]}
+            {
+                "group": g.group,
+                "prefix": g.prefix,
+                "text": g.text,
+                "bits": g.bits,
+                "values": [{"name": v.name, "number": v.number, "text": v.text} for v in g.values],
+            }
             for g in out.constants
         ],
         "handles": [{"name": name, "doc": doc} for name, doc in out.handles],
         "structs": [
-            {"name": s.name, "kind": s.kind, "doc": s.doc, "since": s.since, "size": s.size,
-             "minimum": s.minimum,
-             "fields": [{"name": f.name, "type": f.type, "text": f.text, "since": f.since,
-                         "offset": f.offset, "size": f.size} for f in s.fields]}
+            {
+                "name": s.name,
+                "kind": s.kind,
+                "doc": s.doc,
+                "since": s.since,
+                "size": s.size,
+                "minimum": s.minimum,
+                "fields": [
+                    {
+                        "name": f.name,
+                        "type": f.type,
+                        "text": f.text,
+                        "since": f.since,
+                        "offset": f.offset,
+                        "size": f.size,
+                    }
+                    for f in s.fields
+                ],
+            }
             for s in out.structs.values()
         ],
         "traits": [
-            {"name": t.name, "id": out.constant(f"ABIO_TRAIT_{t.id}"), "doc": t.doc, "since": t.since,
-             "caps": list(t.caps), "slots": list(t.slots)}
+            {
+                "name": t.name,
+                "id": out.constant(f"ABIO_TRAIT_{t.id}"),
+                "doc": t.doc,
+                "since": t.since,
+                "caps": list(t.caps),
+                "slots": list(t.slots),
+            }
             for t in out.traits
         ],
         "functions": [
-            {"name": f.name, "returns": f.returns, "thread": f.thread, "calls": f.calls,
-             "start": f.start, "closed_ok": f.closed_ok, "forked": f.forked,
-             "calls_host": f.calls_host, "since": f.since, "doc": f.doc, "trait": f.trait,
-             "slot": f.slot,
-             "args": [{"name": a.name, "type": spell(a.type), "text": a.text} for a in f.args],
-             "errors": [{"code": code, "text": text} for code, text in f.errors]}
+            {
+                "name": f.name,
+                "returns": f.returns,
+                "thread": f.thread,
+                "calls": f.calls,
+                "start": f.start,
+                "closed_ok": f.closed_ok,
+                "forked": f.forked,
+                "calls_host": f.calls_host,
+                "since": f.since,
+                "doc": f.doc,
+                "trait": f.trait,
+                "slot": f.slot,
+                "args": [{"name": a.name, "type": spell(a.type), "text": a.text} for a in f.args],
+                "errors": [{"code": code, "text": text} for code, text in f.errors],
+            }
             for f in out.functions
         ],
         "root": [name for name, _ in out.root()],

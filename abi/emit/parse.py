@@ -92,7 +92,7 @@ def name_of(item: str, table: dict[str, Any]) -> str:
 def since_of(item: str, table: dict[str, Any]) -> str:
     since = take(item, table, "since", str, FIRST)
     if not VERSION.match(since):
-        raise Bad(item, f"`since` must be a version like \"0.1\", not {since!r}")
+        raise Bad(item, f'`since` must be a version like "0.1", not {since!r}')
     return since
 
 
@@ -122,7 +122,11 @@ def read_constants(out: Description, raw: dict[str, Any]) -> None:
             name, number, text = row
             if not CONSTANT.match(prefix + name):
                 raise Bad(f"{item}.{name}", "is not a usable upper-case name")
-            if not isinstance(number, int) or isinstance(number, bool) or not -(2**31) <= number < 2**31:
+            if (
+                not isinstance(number, int)
+                or isinstance(number, bool)
+                or not -(2**31) <= number < 2**31
+            ):
                 raise Bad(f"{item}.{name}", f"must be a number of 32 bits, not {number!r}")
             if prefix + name in seen:
                 raise Bad(f"{item}.{name}", f"is already in {seen[prefix + name]}")
@@ -181,7 +185,10 @@ def read_structs(out: Description, raw: dict[str, Any]) -> None:
                 raise Bad(where, "is not a usable name, or there twice")
             size, own = field_layout(where, row[1], out)
             if offset % own:
-                raise Bad(where, f"at offset {offset} needs implicit padding; reorder or add a reserved field")
+                raise Bad(
+                    where,
+                    f"at offset {offset} needs implicit padding; reorder or add a reserved field",
+                )
             added = since_of(where, {"since": row[3]}) if len(row) == 4 else since
             if fields and version_key(added) < version_key(fields[-1].since):
                 raise Bad(where, "is older than the field before it; fields are only appended")
@@ -191,7 +198,9 @@ def read_structs(out: Description, raw: dict[str, Any]) -> None:
         if not fields:
             raise Bad(item, "has no fields")
         if offset % align:
-            raise Bad(item, f"its {offset} bytes need implicit padding at the end; add a reserved field")
+            raise Bad(
+                item, f"its {offset} bytes need implicit padding at the end; add a reserved field"
+            )
         if kind != "frozen" and (fields[0].name, fields[0].type) != ("size", "u32"):
             raise Bad(item, "must begin with `size`, a u32")
         if kind == "frozen" and fields[-1].since != since:
@@ -269,7 +278,11 @@ def read_functions(out: Description, raw: dict[str, Any]) -> None:
     for table in raw.get("function", []):
         name = name_of("function", table)
         item = f"function {name}"
-        known(item, table, "name args returns thread calls start closed_ok forked calls_host since doc errors")
+        known(
+            item,
+            table,
+            "name args returns thread calls start closed_ok forked calls_host since doc errors",
+        )
         if name in seen or name == "api":
             raise Bad(item, "is there twice, or a name of the generator's")
         seen.add(name)
@@ -303,13 +316,20 @@ def read_functions(out: Description, raw: dict[str, Any]) -> None:
             raise Bad(item, f"is a slot of {trait.name}, so its thread must be owner")
         out.functions.append(
             Function(
-                name, args, returns, thread, calls, start,
+                name,
+                args,
+                returns,
+                thread,
+                calls,
+                start,
                 take(item, table, "closed_ok", bool, False),
                 take(item, table, "forked", bool, False),
                 take(item, table, "calls_host", bool, False),
-                since, text_of(item, table.get("doc")),
+                since,
+                text_of(item, table.get("doc")),
                 tuple((code, text.strip()) for code, text in errors),
-                trait.name if trait else "", index,
+                trait.name if trait else "",
+                index,
             )
         )
     if not seen:
@@ -342,7 +362,14 @@ def read_traits(out: Description, raw: dict[str, Any]) -> None:
             if not isinstance(cap, str) or cap not in caps:
                 raise Bad(item, f"unknown capability {cap!r}")
         out.traits.append(
-            Trait(name, number, text_of(item, table.get("doc")), since_of(item, table), tuple(can), tuple(own))
+            Trait(
+                name,
+                number,
+                text_of(item, table.get("doc")),
+                since_of(item, table),
+                tuple(can),
+                tuple(own),
+            )
         )
 
 
@@ -352,7 +379,9 @@ def check_names(out: Description) -> None:
     names = [(f"struct {s}", s) for s in out.structs]
     names += [(f"handle {name}", name) for name, _ in out.handles]
     names += [(f"function {f.name}", f.name) for f in out.functions]
-    names += [(f"trait {t.name}", f"{t.name}{end}") for t in out.traits for end in ("_table", "_ops")]
+    names += [
+        (f"trait {t.name}", f"{t.name}{end}") for t in out.traits for end in ("_table", "_ops")
+    ]
     names += [("the root table", "api"), ("the root table", "api_table")]
     for item, name in names:
         if name in taken:
@@ -382,7 +411,12 @@ def parse(text: str) -> Description:
         if not all(isinstance(t, dict) for t in take("description", raw, key, list, [])):
             raise Bad("description", f"[[{key}]] must be tables")
     out = Description(
-        version, major, minor, patch, take("abi", head, "soname", str), text_of("abi", head.get("summary"))
+        version,
+        major,
+        minor,
+        patch,
+        take("abi", head, "soname", str),
+        text_of("abi", head.get("summary")),
     )
     read_constants(out, raw)
     for table in raw.get("handle", []):

@@ -39,16 +39,26 @@ struct misuse_handles {
 };
 
 enum misuse_handle {
-	MISUSE_NONE, /* the function takes no handle */
-	MISUSE_ZERO, /* 0 */
-	MISUSE_RANDOM, /* a number that was never a handle */
-	MISUSE_DRIVER, /* a live idle driver, pinned to the thread of the test */
-	MISUSE_SHUT_DRIVER, /* a driver after abio_driver_shutdown, not closed yet */
-	MISUSE_GONE_DRIVER, /* a driver after abio_driver_close */
-	MISUSE_IO, /* a live idle io on `driver` for which abio_query shows the case's trait and slot */
-	MISUSE_LACKING_IO, /* a live io on `driver` without the case's trait or slot */
-	MISUSE_CLOSED_IO, /* an io after abio_close has ended, still referenced */
-	MISUSE_GONE_IO, /* an io after its last abio_release */
+	/* the function takes no handle */
+	MISUSE_NONE,
+	/* 0 */
+	MISUSE_ZERO,
+	/* a number that was never a handle */
+	MISUSE_RANDOM,
+	/* a live idle driver, pinned to the thread of the test */
+	MISUSE_DRIVER,
+	/* a driver after abio_driver_shutdown, not closed yet */
+	MISUSE_SHUT_DRIVER,
+	/* a driver after abio_driver_close */
+	MISUSE_GONE_DRIVER,
+	/* a live idle io on `driver` for which abio_query shows the case's trait and slot */
+	MISUSE_IO,
+	/* a live io on `driver` without the case's trait or slot */
+	MISUSE_LACKING_IO,
+	/* an io after abio_close has ended, still referenced */
+	MISUSE_CLOSED_IO,
+	/* an io after its last abio_release */
+	MISUSE_GONE_IO,
 };
 
 enum misuse_change {

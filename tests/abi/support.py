@@ -52,9 +52,16 @@ def scratch() -> Iterator[Path]:
         yield Path(folder)
 
 
-def run(*command: str | Path, cwd: Path | None = None, text: str | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    *command: str | Path, cwd: Path | None = None, text: str | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(part) for part in command], cwd=cwd, input=text, capture_output=True, text=True, check=False
+        [str(part) for part in command],
+        cwd=cwd,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

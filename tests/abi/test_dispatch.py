@@ -41,9 +41,12 @@ KINDS = {
 BREAKS = [
     ("(length && !data) || (flags & ~(uint32_t)ABIO_MASK_START)", "length && !data", "flag_flags"),
     ("(length && !data) || (flags", "(0 && !data) || (flags", "null_data"),
-    ("error = dispatch_io(io, 0, &self);\n\tif (error)\n\t\treturn error;\n\tslots = self->class->read;",
-     "error = dispatch_io(io, DISPATCH_CLOSED_OK, &self);\n\tif (error)\n\t\treturn error;\n"
-     "\tslots = self->class->read;", "closed_io"),
+    (
+        "error = dispatch_io(io, 0, &self);\n\tif (error)\n\t\treturn error;\n\tslots = self->class->read;",
+        "error = dispatch_io(io, DISPATCH_CLOSED_OK, &self);\n\tif (error)\n\t\treturn error;\n"
+        "\tslots = self->class->read;",
+        "closed_io",
+    ),
     ("return ABIO_E_UNSUPPORTED", "return ABIO_E_ARGUMENT", "unsupported"),
     ("(uint32_t)sizeof(struct abio_address), 0)", "1, 0)", "short_address"),
     ("flags || !accepted", "flags", "null_accepted"),
@@ -51,8 +54,11 @@ BREAKS = [
     ("stride < sizeof(struct abio_event)", "0", "small_stride"),
     (" || !capacity", "", "no_room_capacity"),
     ("dispatch_fill(info,", "dispatch_fill(&full_info,", "long_info"),
-    ("error = dispatch_out(info, (uint32_t)sizeof(struct abio_io_info));",
-     "error = dispatch_out(info, 4);", "short_info"),
+    (
+        "error = dispatch_out(info, (uint32_t)sizeof(struct abio_io_info));",
+        "error = dispatch_out(info, 4);",
+        "short_info",
+    ),
     ("if (!now_ns)", "*now_ns = 0;\n\tif (0)", "null_now_ns"),
     ("error = worse(error, ", "error = worse(0, ", "null_address"),
 ]
@@ -81,7 +87,9 @@ def parts(desc: model.Description) -> str:
     for function in desc.functions:
         prefix = f"slot_{function.name}" if function.is_slot else f"impl_{function.name}"
         static = "static " if function.is_slot else ""
-        names = ["self" if a is function.handle and function.is_slot else a.name for a in function.args]
+        names = [
+            "self" if a is function.handle and function.is_slot else a.name for a in function.args
+        ]
         body = "".join(f"\t(void){name};\n" for name in names)
         handle = function.handle
         if function.name == "query":
@@ -91,7 +99,9 @@ def parts(desc: model.Description) -> str:
         elif handle and slots.inner_type(function, handle) == "uint64_t ":
             want = {"driver": 1, "io": 2, "handle": 3}[handle.type.kind]
             how = int(function.closed_ok) + 2 * int(function.forked)
-            body += f"\treturn look({handle.name}, {want}, {how}, {int(function.thread == 'owner')});\n"
+            body += (
+                f"\treturn look({handle.name}, {want}, {how}, {int(function.thread == 'owner')});\n"
+            )
         else:
             body += "\treturn 0;\n"
         head = c.declare(c.result(function), prefix)
@@ -102,17 +112,23 @@ def parts(desc: model.Description) -> str:
         out.append(f"static const struct {trait.name}_slots all_{trait.name} = {{{members}}};\n")
     known = set().union(*KINDS.values())
     for kind, own in KINDS.items():
-        mine = [t.name for t in traits if t.name in own or (kind == "stream" and t.name not in known)]
+        mine = [
+            t.name for t in traits if t.name in own or (kind == "stream" and t.name not in known)
+        ]
         members = ", ".join(f".{name} = &all_{name}" for name in mine)
         out.append(f"static const struct object_class {kind}_class = {{{members}}};\n")
-    tests = "".join(f"\tif (trait == ABIO_TRAIT_{t.id})\n\t\treturn class->{t.name} != NULL;\n" for t in traits)
+    tests = "".join(
+        f"\tif (trait == ABIO_TRAIT_{t.id})\n\t\treturn class->{t.name} != NULL;\n" for t in traits
+    )
     has = f"static int has(const struct object_class *class, uint32_t trait)\n{{\n{tests}\treturn trait == 1;\n}}\n"
     return has + "\n".join(out)
 
 
 def build(desc: model.Description, folder: Path, compiler: str) -> Path:
     write_all(desc, folder)
-    members = "\n".join(f"\tconst struct {t.name}_slots *{t.name};" for t in desc.traits if t.name != "object")
+    members = "\n".join(
+        f"\tconst struct {t.name}_slots *{t.name};" for t in desc.traits if t.name != "object"
+    )
     (folder / "dispatch.h").write_text(HEADER % members, encoding="utf-8")
     (folder / "stub_parts.h").write_text(parts(desc), encoding="utf-8")
     return compile_it(folder, compiler)
@@ -121,9 +137,20 @@ def build(desc: model.Description, folder: Path, compiler: str) -> Path:
 def compile_it(folder: Path, compiler: str) -> Path:
     program = folder / "rows"
     done = run(
-        compiler, "-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-fsanitize=undefined",
-        "-fno-sanitize-recover=undefined", f"-I{folder}", folder / "dispatch.c", HERE / "stub" / "core.c",
-        "-o", program,
+        compiler,
+        "-std=gnu11",
+        "-g",
+        "-O1",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-fsanitize=undefined",
+        "-fno-sanitize-recover=undefined",
+        f"-I{folder}",
+        folder / "dispatch.c",
+        HERE / "stub" / "core.c",
+        "-o",
+        program,
     )
     if done.returncode:
         raise AssertionError(done.stderr)
@@ -136,7 +163,9 @@ class Dispatch(unittest.TestCase):
         for compiler in COMPILERS:
             with self.subTest(compiler), scratch() as folder:
                 done = run(build(desc, folder, compiler))
-                self.assertEqual(done.stdout, f"{len(cases.cases(desc))} rows, 0 wrong\n", done.stderr)
+                self.assertEqual(
+                    done.stdout, f"{len(cases.cases(desc))} rows, 0 wrong\n", done.stderr
+                )
 
     def test_each_broken_check_is_noticed(self) -> None:
         with scratch() as folder:
@@ -149,17 +178,37 @@ class Dispatch(unittest.TestCase):
                     done = run(compile_it(folder, COMPILERS[0]))
                     self.assertNotEqual(done.returncode, 0)
                     wrong = re.findall(r"^\S+ (\w+):", done.stdout, re.M)
-                    self.assertTrue(row in wrong or done.returncode < 0 or "runtime error" in done.stderr, done.stdout)
+                    self.assertTrue(
+                        row in wrong or done.returncode < 0 or "runtime error" in done.stderr,
+                        done.stdout,
+                    )
 
     def test_a_new_function_and_trait_are_covered_by_themselves(self) -> None:
-        text = real_text().replace("\n[[trait]]\n", NEWCOMER.split("\n[[function]]")[0] + "\n\n[[trait]]\n", 1)
+        text = real_text().replace(
+            "\n[[trait]]\n", NEWCOMER.split("\n[[function]]")[0] + "\n\n[[trait]]\n", 1
+        )
         desc = parse.parse(text + "\n[[function]]" + NEWCOMER.split("\n[[function]]")[1])
         rows = {case.name for case in cases.cases(desc) if case.function == "novel"}
         self.assertEqual(
             rows,
-            {"zero", "random", "gone_io", "closed_io", "wrong_kind", "forked", "wrong_thread", "unsupported",
-             "null_data", "null_options", "empty_options", "short_options", "dirty_options", "long_options",
-             "flag_flags", "high_flag_flags"},
+            {
+                "zero",
+                "random",
+                "gone_io",
+                "closed_io",
+                "wrong_kind",
+                "forked",
+                "wrong_thread",
+                "unsupported",
+                "null_data",
+                "null_options",
+                "empty_options",
+                "short_options",
+                "dirty_options",
+                "long_options",
+                "flag_flags",
+                "high_flag_flags",
+            },
         )
         with scratch() as folder:
             done = run(build(desc, folder, COMPILERS[0]))
@@ -179,10 +228,23 @@ int main(void)
 """
         with scratch() as folder:
             build(real(), folder, COMPILERS[0])
-            core = (HERE / "stub" / "core.c").read_text(encoding="utf-8").replace("int main(void)", "int rows(void);\nint rows(void)")
+            core = (
+                (HERE / "stub" / "core.c")
+                .read_text(encoding="utf-8")
+                .replace("int main(void)", "int rows(void);\nint rows(void)")
+            )
             (folder / "core.c").write_text(core, encoding="utf-8")
             (folder / "main.c").write_text(program, encoding="utf-8")
-            done = run(COMPILERS[0], f"-I{folder}", "core.c", "main.c", "dispatch.c", "-o", "order", cwd=folder)
+            done = run(
+                COMPILERS[0],
+                f"-I{folder}",
+                "core.c",
+                "main.c",
+                "dispatch.c",
+                "-o",
+                "order",
+                cwd=folder,
+            )
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertEqual(run(folder / "order").stdout, "1\n")
 
@@ -192,7 +254,9 @@ int main(void)
         for function in desc.functions:
             names = {case.name for case in rows if case.function == function.name}
             if function.handle:
-                self.assertLessEqual({"zero", "random", "forked", "wrong_thread"}, names, function.name)
+                self.assertLessEqual(
+                    {"zero", "random", "forked", "wrong_thread"}, names, function.name
+                )
             for arg in function.args:
                 kind = arg.type.kind
                 if kind in ("in_bytes", "out_bytes", "in_array", "out", "out_struct", "events"):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The generator's tests.  Runs all of tests/abi and ends with `N passed, N failed, N skipped`.
 
-    python3 tests/abi/test_generate.py
+python3 tests/abi/test_generate.py
 """
 
 from __future__ import annotations
@@ -13,7 +13,17 @@ import unittest
 
 sys.dont_write_bytecode = True
 
-from support import ABI, GENERATED, HERE, generate, mini_text, real, real_text, run, scratch  # noqa: E402
+from support import (
+    ABI,
+    GENERATED,
+    HERE,
+    generate,
+    mini_text,
+    real,
+    real_text,
+    run,
+    scratch,
+)  # noqa: E402
 
 COMMAND = ABI / "generate.py"
 
@@ -27,9 +37,17 @@ class Generate(unittest.TestCase):
         with scratch() as folder:
             for seed, place, locale in (("0", "/", "C"), ("77", str(folder), "C.UTF-8")):
                 out = folder / seed
-                environment = os.environ | {"PYTHONHASHSEED": seed, "LC_ALL": locale, "TZ": f"X{seed}"}
+                environment = os.environ | {
+                    "PYTHONHASHSEED": seed,
+                    "LC_ALL": locale,
+                    "TZ": f"X{seed}",
+                }
                 subprocess.run(
-                    [sys.executable, COMMAND, "--output", out], cwd=place, env=environment, check=True, capture_output=True
+                    [sys.executable, COMMAND, "--output", out],
+                    cwd=place,
+                    env=environment,
+                    check=True,
+                    capture_output=True,
                 )
                 for name, text in generate.render(real()).items():
                     self.assertEqual((out / name).read_bytes(), text.encode(), name)
@@ -48,7 +66,10 @@ class Generate(unittest.TestCase):
             before = {p.name: p.read_bytes() for p in (folder / "out").iterdir()}
             done = run(sys.executable, COMMAND, "--check", *options)
             self.assertEqual(done.returncode, 1)
-            self.assertEqual([line.split()[1] for line in done.stderr.splitlines()], ["slots.h", "abio.map", "extra.h"])
+            self.assertEqual(
+                [line.split()[1] for line in done.stderr.splitlines()],
+                ["slots.h", "abio.map", "extra.h"],
+            )
             self.assertEqual({p.name: p.read_bytes() for p in (folder / "out").iterdir()}, before)
 
     def test_any_change_of_the_description_makes_everything_stale(self) -> None:
@@ -66,10 +87,14 @@ class Generate(unittest.TestCase):
             again = run(sys.executable, COMMAND, "--output", folder / "out")
             self.assertEqual(len(first.stdout.splitlines()), len(generate.EMITTERS))
             self.assertEqual(again.stdout, "")
-            self.assertEqual(sorted(p.name for p in (folder / "out").iterdir()), sorted(generate.EMITTERS))
+            self.assertEqual(
+                sorted(p.name for p in (folder / "out").iterdir()), sorted(generate.EMITTERS)
+            )
 
     def test_nothing_else_lies_among_the_generated(self) -> None:
-        self.assertEqual({p.name for p in GENERATED.iterdir() if p.is_file()}, set(generate.EMITTERS))
+        self.assertEqual(
+            {p.name for p in GENERATED.iterdir() if p.is_file()}, set(generate.EMITTERS)
+        )
 
 
 class Tally(unittest.TextTestResult):

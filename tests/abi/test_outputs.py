@@ -46,42 +46,64 @@ def load_constants() -> object:
 class Compilers(unittest.TestCase):
     def test_the_header_stands_alone_as_c11(self) -> None:
         for compiler in COMPILERS:
-            found = compiles(compiler, "-std=c11", *WARN, f"-I{GENERATED}", source='#include "abio.h"\n#include "abio.h"\n')
+            found = compiles(
+                compiler,
+                "-std=c11",
+                *WARN,
+                f"-I{GENERATED}",
+                source='#include "abio.h"\n#include "abio.h"\n',
+            )
             self.assertEqual(found, "", compiler)
 
     def test_the_header_stands_alone_as_cpp17(self) -> None:
         self.assertTrue(CXX)
         use = '#include "abio.h"\nint32_t use(abio_io io);\nint32_t use(abio_io io) { return abio_read(io, nullptr, 0, 0, 1); }\n'
         for compiler in CXX:
-            found = compiles(compiler, "-std=c++17", *WARN_CXX, f"-I{GENERATED}", source=use, language="c++")
+            found = compiles(
+                compiler, "-std=c++17", *WARN_CXX, f"-I{GENERATED}", source=use, language="c++"
+            )
             self.assertEqual(found, "", compiler)
 
     def test_the_header_has_no_macro_but_its_guard(self) -> None:
         lines = re.findall(r"^#.*", (GENERATED / "abio.h").read_text(), re.M)
         self.assertEqual(
             lines,
-            ["#ifndef ABIO_H", "#define ABIO_H", "#include <stdint.h>", "#ifdef __cplusplus", "#endif",
-             "#ifdef __cplusplus", "#endif", "#endif"],
+            [
+                "#ifndef ABIO_H",
+                "#define ABIO_H",
+                "#include <stdint.h>",
+                "#ifdef __cplusplus",
+                "#endif",
+                "#ifdef __cplusplus",
+                "#endif",
+                "#endif",
+            ],
         )
 
     def test_the_other_headers_stand_alone(self) -> None:
         for name in ("slots.h", "errors.h", "descriptors.h", "misuse.h"):
             for compiler in COMPILERS:
                 source = f'#include "{name}"\n'
-                found = compiles(compiler, "-std=gnu11", *WARN, "-Wno-unused", f"-I{GENERATED}", source=source)
+                found = compiles(
+                    compiler, "-std=gnu11", *WARN, "-Wno-unused", f"-I{GENERATED}", source=source
+                )
                 self.assertEqual(found, "", name)
 
     def test_the_promises_hold(self) -> None:
         for compiler in COMPILERS:
             source = (GENERATED / "asserts.c").read_text()
-            self.assertEqual(compiles(compiler, "-std=gnu11", *WARN, f"-I{GENERATED}", source=source), "")
+            self.assertEqual(
+                compiles(compiler, "-std=gnu11", *WARN, f"-I{GENERATED}", source=source), ""
+            )
 
     def test_no_struct_has_implicit_padding(self) -> None:
         source = '#include "abio.h"\n' + "".join(
             f"struct abio_{name} probe_{name};\n" for name in real().structs
         )
         for compiler in COMPILERS:
-            found = compiles(compiler, "-std=gnu11", "-Wpadded", "-Werror", f"-I{GENERATED}", source=source)
+            found = compiles(
+                compiler, "-std=gnu11", "-Wpadded", "-Werror", f"-I{GENERATED}", source=source
+            )
             self.assertEqual(found, "", compiler)
 
     def test_old_promises_accept_growth_and_refuse_change(self) -> None:
@@ -90,15 +112,30 @@ class Compilers(unittest.TestCase):
             'calls = "fast"\ndoc = "New."\n\n'
         )
         text = mini_text()
-        grown = text.replace('slots = ["read", "readv"]', 'slots = ["read", "readv", "later"]').replace(
-            '[[function]]\nname = "driver_poll"', function.format("later", "0.2") + '[[function]]\nname = "driver_poll"'
-        ).replace('["kind", "u32", "kind"],', '["kind", "u32", "kind"],\n  ["more", "u32", "new", "0.2"],')
+        grown = (
+            text.replace('slots = ["read", "readv"]', 'slots = ["read", "readv", "later"]')
+            .replace(
+                '[[function]]\nname = "driver_poll"',
+                function.format("later", "0.2") + '[[function]]\nname = "driver_poll"',
+            )
+            .replace(
+                '["kind", "u32", "kind"],',
+                '["kind", "u32", "kind"],\n  ["more", "u32", "new", "0.2"],',
+            )
+        )
         changed = {
-            "slot in the middle": text.replace('slots = ["read", "readv"]', 'slots = ["read", "later", "readv"]')
-            + "\n" + function.format("later", "0.2"),
+            "slot in the middle": text.replace(
+                'slots = ["read", "readv"]', 'slots = ["read", "later", "readv"]'
+            )
+            + "\n"
+            + function.format("later", "0.2"),
             "signature": text.replace('["flags", "flags:START"]', '["flags", "u64", "wide"]'),
-            "field moved": text.replace('["kind", "u32", "kind"],', '["other", "u32", "x"],\n  ["kind", "u32", "kind"],'),
-            "frozen grown": text.replace('["base", "ptr", "start"],', '["base", "ptr", "start"],\n  ["x", "u64", "x"],'),
+            "field moved": text.replace(
+                '["kind", "u32", "kind"],', '["other", "u32", "x"],\n  ["kind", "u32", "kind"],'
+            ),
+            "frozen grown": text.replace(
+                '["base", "ptr", "start"],', '["base", "ptr", "start"],\n  ["x", "u64", "x"],'
+            ),
             "number": text.replace('["BUSY", -4119,', '["BUSY", -4120,'),
             "root table reordered": text.replace(
                 '[[function]]\nname = "driver_create"',
@@ -114,14 +151,24 @@ class Compilers(unittest.TestCase):
                 with self.subTest(name), scratch() as folder:
                     self.assertNotEqual(now, text)
                     write_all(parse.parse(now), folder)
-                    self.assertIn("assert", compiles(compiler, "-std=gnu11", f"-I{folder}", source=old))
+                    self.assertIn(
+                        "assert", compiles(compiler, "-std=gnu11", f"-I{folder}", source=old)
+                    )
 
     def test_the_library_shows_exactly_the_version_script(self) -> None:
         with scratch() as folder:
             build(real(), folder, COMPILERS[0])
             done = run(
-                COMPILERS[0], "-shared", "-fPIC", "-fvisibility=hidden", "-Wl,--version-script=abio.map", "-I.",
-                "dispatch.c", "-o", "t.so", cwd=folder,
+                COMPILERS[0],
+                "-shared",
+                "-fPIC",
+                "-fvisibility=hidden",
+                "-Wl,--version-script=abio.map",
+                "-I.",
+                "dispatch.c",
+                "-o",
+                "t.so",
+                cwd=folder,
             )
             self.assertEqual(done.returncode, 0, done.stderr)
             names = run("nm", "-D", "--defined-only", folder / "t.so").stdout.split()
@@ -131,11 +178,23 @@ class Compilers(unittest.TestCase):
 
     def test_the_tables_hold_the_functions(self) -> None:
         desc = real()
-        checks = [f"CHECK(abio_{t.name}_table()->{s} == abio_{s});" for t in desc.traits for s in t.slots]
-        checks += [f"CHECK(abio_{t.name}_table()->head.trait == ABIO_TRAIT_{t.id});" for t in desc.traits]
-        checks += [f"CHECK(abio_{t.name}_table()->head.size == sizeof(struct abio_{t.name}_ops));" for t in desc.traits]
-        checks += [f"CHECK(abio_api({desc.major})->{name} == abio_{name});" for name, _ in desc.root()]
-        checks += [f"CHECK(!abio_api({desc.major + 1}));", "CHECK(abio_read_table()->head.caps == ABIO_CAP_VECTORED);"]
+        checks = [
+            f"CHECK(abio_{t.name}_table()->{s} == abio_{s});" for t in desc.traits for s in t.slots
+        ]
+        checks += [
+            f"CHECK(abio_{t.name}_table()->head.trait == ABIO_TRAIT_{t.id});" for t in desc.traits
+        ]
+        checks += [
+            f"CHECK(abio_{t.name}_table()->head.size == sizeof(struct abio_{t.name}_ops));"
+            for t in desc.traits
+        ]
+        checks += [
+            f"CHECK(abio_api({desc.major})->{name} == abio_{name});" for name, _ in desc.root()
+        ]
+        checks += [
+            f"CHECK(!abio_api({desc.major + 1}));",
+            "CHECK(abio_read_table()->head.caps == ABIO_CAP_VECTORED);",
+        ]
         program = (
             '#include <stdio.h>\n#include "abio.h"\n#define CHECK(x) ((x) ? (void)0 : (void)puts(#x))\n'
             "int main(void)\n{\n\t" + "\n\t".join(checks) + "\n\treturn 0;\n}\n"
@@ -144,8 +203,14 @@ class Compilers(unittest.TestCase):
             build(desc, folder, COMPILERS[0])
             (folder / "main.c").write_text(program)
             core = folder / "core.c"
-            core.write_text((GENERATED.parents[1] / "tests/abi/stub/core.c").read_text().replace("int main(", "int rows(void);\nint rows("))
-            done = run(COMPILERS[0], "-I.", "dispatch.c", "core.c", "main.c", "-o", "tables", cwd=folder)
+            core.write_text(
+                (GENERATED.parents[1] / "tests/abi/stub/core.c")
+                .read_text()
+                .replace("int main(", "int rows(void);\nint rows(")
+            )
+            done = run(
+                COMPILERS[0], "-I.", "dispatch.c", "core.c", "main.c", "-o", "tables", cwd=folder
+            )
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertEqual(run(folder / "tables").stdout, "")
 
@@ -172,7 +237,10 @@ class Texts(unittest.TestCase):
     def test_each_function_has_its_whole_text(self) -> None:
         header = (GENERATED / "abio.h").read_text()
         for function in real().functions:
-            found = re.search(rf"/\*\n \* abio_{function.name}\n((?: \*.*\n)+) \*/\n[^;]*\babio_{function.name}\(", header)
+            found = re.search(
+                rf"/\*\n \* abio_{function.name}\n((?: \*.*\n)+) \*/\n[^;]*\babio_{function.name}\(",
+                header,
+            )
             self.assertIsNotNone(found, function.name)
             text = re.sub(r"\n \* +", " ", found[1]) if found else ""
             self.assertIn("Thread: ", text)
@@ -186,11 +254,13 @@ class Texts(unittest.TestCase):
 
     def test_the_program_in_the_header_compiles(self) -> None:
         essay = (GENERATED / "abio.h").read_text().split("*/")[0]
-        lines = re.findall(r"^ \* \t(.*)$|^ \*$", essay[essay.index("A WHOLE PROGRAM"):], re.M)
+        lines = re.findall(r"^ \* \t(.*)$|^ \*$", essay[essay.index("A WHOLE PROGRAM") :], re.M)
         program = "\n".join(lines) + "\n"
         self.assertIn("int main(void)", program)
         for compiler in COMPILERS:
-            self.assertEqual(compiles(compiler, "-std=gnu11", *WARN, f"-I{GENERATED}", source=program), "")
+            self.assertEqual(
+                compiles(compiler, "-std=gnu11", *WARN, f"-I{GENERATED}", source=program), ""
+            )
 
 
 class Hosts(unittest.TestCase):
@@ -205,17 +275,26 @@ class Hosts(unittest.TestCase):
             want = layout(name)
             self.assertEqual(ffi.sizeof(f"struct abio_{name}"), want.pop(""), name)
             for field, offset in want.items():
-                self.assertEqual(ffi.offsetof(f"struct abio_{name}", field), offset, f"{name}.{field}")
+                self.assertEqual(
+                    ffi.offsetof(f"struct abio_{name}", field), offset, f"{name}.{field}"
+                )
 
     def test_luajit_reads_the_cdef(self) -> None:
         luajit = shutil.which("luajit")
         if not luajit:
             self.skipTest("luajit is not there")
-        lines = ["local ffi = require 'ffi'", f"ffi.cdef(io.open('{GENERATED}/abio.cdef'):read('*a'))"]
+        lines = [
+            "local ffi = require 'ffi'",
+            f"ffi.cdef(io.open('{GENERATED}/abio.cdef'):read('*a'))",
+        ]
         want = []
         for name in real().structs:
             for field, number in layout(name).items():
-                what = f"ffi.offsetof('struct abio_{name}', '{field}')" if field else f"ffi.sizeof('struct abio_{name}')"
+                what = (
+                    f"ffi.offsetof('struct abio_{name}', '{field}')"
+                    if field
+                    else f"ffi.sizeof('struct abio_{name}')"
+                )
                 lines.append(f"print({what})")
                 want.append(str(number))
         for name, number in generate.plainfiles.names(real()):
@@ -239,7 +318,11 @@ class Hosts(unittest.TestCase):
                 "print(n, c.constants.ABIO_E_BUSY, c.error_names[c.constants.ABIO_E_BUSY], c.sha256)"
             )
             done = run(lua, "-", text=script)
-            self.assertEqual(done.stdout.split(), [str(len(want)), "-4119", "ABIO_E_BUSY", desc.sha256], done.stderr)
+            self.assertEqual(
+                done.stdout.split(),
+                [str(len(want)), "-4119", "ABIO_E_BUSY", desc.sha256],
+                done.stderr,
+            )
             ran += 1
         if not ran:
             self.skipTest("no Lua is there")
@@ -255,8 +338,14 @@ class Hosts(unittest.TestCase):
 
     def test_descriptors_follow_the_description(self) -> None:
         text = (GENERATED / "descriptors.h").read_text()
-        self.assertIn('{"abio_read", "0.1", \'i\', 5, "hBuuq",\n\t {-1, 2, -1, -1, -1, -1}, {0, 0, 0, 0, 0, 0}, 0, 0}', text)
-        self.assertIn('{"abio_driver_wait", "0.1", \'i\', 5, "heuul",\n\t {-1, -1, -1, -1, -1, -1}, {0, 48, 0, 0, 0, 0}, 0, 1}', text)
+        self.assertIn(
+            '{"abio_read", "0.1", \'i\', 5, "hBuuq",\n\t {-1, 2, -1, -1, -1, -1}, {0, 0, 0, 0, 0, 0}, 0, 0}',
+            text,
+        )
+        self.assertIn(
+            '{"abio_driver_wait", "0.1", \'i\', 5, "heuul",\n\t {-1, -1, -1, -1, -1, -1}, {0, 48, 0, 0, 0, 0}, 0, 1}',
+            text,
+        )
         for function in real().functions:
             self.assertIn(f'"abio_{function.name}", "{function.since}"', text)
 
