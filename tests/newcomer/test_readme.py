@@ -62,7 +62,7 @@ def test_lua_program_runs(tmp_path: Path, lua: str, backend: str) -> None:
         LUA_PATH=f"{ROOT}/bindings/lua/?.lua;{ROOT}/bindings/lua/?/init.lua;;",
         LUA_CPATH=f"{ROOT}/build/{lua}/?.so;;",
     )
-    assert run([lua, str(program)], settings) == "HELLO FROM ABIO\n\n"
+    assert run([lua, str(program)], settings) == "HELLO FROM ABIO\n"
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
