@@ -11,6 +11,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := lib
 SHELL := /bin/sh
+export PYTHONDONTWRITEBYTECODE := 1
 
 # ---- variants -----------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build/check"
 VENV_PYTHON = str(ROOT / "build/venv/bin/python")
+PYTEST = [VENV_PYTHON, "-m", "pytest", "-q"]
 REFUSE = "build/tools/refuse_uring"
 TEST_ROOMS = ("unit", "conformance", "fault", "soak")
 VARIANTS = ("", "asan-gcc", "asan-clang")
@@ -77,7 +78,7 @@ def c_suites(variant: str, rooms: tuple[str, ...], wrap: tuple[str, ...] = ()) -
 
 
 def python_suites() -> list[Suite]:
-    tests = [VENV_PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "bindings/python/tests"]
+    tests = [*PYTEST, "bindings/python/tests"]
     present = any((ROOT / "bindings/python/tests").glob("test_*.py"))
     refused = [REFUSE, "EPERM"]
     plain, uvloop = {"ABIO_TEST_LOOP": "asyncio"}, {"ABIO_TEST_LOOP": "uvloop"}
@@ -106,7 +107,6 @@ def lua_suites() -> list[Suite]:
 
 
 def everything() -> list[Suite]:
-    pytest = [VENV_PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     generated = Command(["python3", "abi/generate.py", "--check"], counts=False)
     suites = [
         Suite("contract is generated", [generated]),
@@ -118,7 +118,7 @@ def everything() -> list[Suite]:
         suites += c_suites("", ("conformance",), (REFUSE, error))
     suites += python_suites()
     suites += lua_suites()
-    suites.append(Suite("newcomer", [Command([*pytest, "tests/newcomer"])], ["lib", "python", "lua"]))
+    suites.append(Suite("newcomer", [Command([*PYTEST, "tests/newcomer"])], ["lib", "python", "lua"]))
     for variant in VARIANTS[1:]:
         suites += c_suites(variant, TEST_ROOMS)
     return suites
