@@ -40,7 +40,7 @@ ROOMS := core traits backend resource sys
 INCLUDE := -Iabi/generated -Isrc $(addprefix -Isrc/,$(ROOMS))
 
 CFLAGS ?= -g
-ABIO_CFLAGS = -std=gnu11 $(OPTIMIZE) $(WARN) $(SANITIZE) -fPIC -fvisibility=hidden \
+ABIO_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(OPTIMIZE) $(WARN) $(SANITIZE) -fPIC -fvisibility=hidden \
 	-pthread $(INCLUDE) -MMD -MP
 LIB_LDFLAGS = -shared -Wl,-soname,libabio.so.0 -Wl,-z,nodelete -Wl,-z,defs \
 	-Wl,--version-script=abi/generated/abio.map -Wl,--exclude-libs,ALL -Wl,--as-needed

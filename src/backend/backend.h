@@ -84,6 +84,8 @@ struct backend {
 
 	void (*start)(struct request *request);
 	void (*cancel)(struct request *request);
+	/* A poll begins.  May be NULL. */
+	void (*begin)(struct driver *driver);
 	/* Submits what is queued and collects what is there, once, without waiting. */
 	void (*turn)(struct driver *driver);
 	/* Whether another turn now would find something to do. */

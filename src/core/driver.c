@@ -88,6 +88,7 @@ static void recycle(struct driver *driver)
 {
 	if (!list_empty(&driver->views))
 		driver->backend->recycle(driver, &driver->views);
+	operation_end_lingering(driver);
 }
 
 /* Objects that other threads released or moved here. */
@@ -167,7 +168,7 @@ static uint32_t turn(struct driver *driver, uint8_t *events, uint32_t stride, ui
 		outbox_start_dirty(driver);
 		backend->turn(driver);
 		filled = deliver(driver, events, stride, capacity, filled);
-		if (filled == capacity)
+		if (filled == capacity || driver->failure < 0)
 			break;
 		if (more(driver) || undelivered(driver))
 			continue;
@@ -205,6 +206,8 @@ int32_t impl_driver_poll(struct driver *driver, struct abio_event *events, uint3
 		capacity = INT32_MAX;
 	driver->polling = true;
 	recycle(driver);
+	if (driver->backend->begin != NULL)
+		driver->backend->begin(driver);
 	filled = turn(driver, (uint8_t *)events, stride, capacity);
 	driver->polling = false;
 	if (filled == 0)
@@ -212,7 +215,7 @@ int32_t impl_driver_poll(struct driver *driver, struct abio_event *events, uint3
 	if (filled == EXHAUSTED) {
 		/* The host thinks there is nothing left; an edge-triggered one needs a new edge. */
 		signal_always(driver);
-		return 0;
+		return driver->failure;
 	}
 	stay_readable(driver);
 	return (int32_t)filled;

@@ -43,6 +43,7 @@ struct driver {
 	struct list operations;   /* accepted, not finished */
 	struct list events;       /* finished, not delivered */
 	struct list views;        /* handed out by the last poll */
+	struct list lingering;    /* operations whose events carried a view */
 	struct list dirty;        /* outboxes with something to send */
 	struct list inbox;        /* objects released or moved in from other threads; under handle_lock */
 	struct list spare;        /* operations to use again */
@@ -55,6 +56,7 @@ struct driver {
 	uint32_t background;      /* requests without an operation: outboxes sending, closes */
 	uint32_t undelivered;
 	int32_t fallback_error;
+	int32_t failure;          /* the system refuses to go on: what poll answers */
 	bool shut;
 	bool polling;
 	bool hot;                 /* the fd stays readable until a poll returns 0 */

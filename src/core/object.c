@@ -9,6 +9,20 @@
 #include "platform.h"
 #include "traits.h"
 
+void object_init(struct object *object, const struct object_class *class)
+{
+	object->class = class;
+	object->fd = -1;
+	list_init(&object->in_driver);
+	list_init(&object->in_inbox);
+	list_init(&object->operations);
+	list_init(&object->watch.readers);
+	list_init(&object->watch.writers);
+	list_init(&object->watch.pollers);
+	list_init(&object->close_request.link);
+	list_init(&object->close_request.cancel_link);
+}
+
 struct object *object_create(struct driver *driver, const struct object_class *class)
 {
 	struct object *object = platform_allocate(sizeof(*object));
@@ -20,18 +34,9 @@ struct object *object_create(struct driver *driver, const struct object_class *c
 		platform_release(object);
 		return NULL;
 	}
+	object_init(object, class);
 	object->id = handle_id(object->slot);
-	object->class = class;
 	object->driver = driver;
-	object->fd = -1;
-	list_init(&object->in_inbox);
-	list_init(&object->operations);
-	list_init(&object->watch.readers);
-	list_init(&object->watch.writers);
-	list_init(&object->watch.pollers);
-	list_init(&object->close_request.link);
-	list_init(&object->close_request.cancel_link);
-	list_init(&object->in_driver);
 	list_append(&driver->objects, &object->in_driver);
 	return object;
 }

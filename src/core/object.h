@@ -79,6 +79,8 @@ struct object {
 
 /* An object with a handle (one reference), in state OPENING.  NULL without memory. */
 struct object *object_create(struct driver *driver, const struct object_class *class);
+/* Everything but its handle and driver. */
+void object_init(struct object *object, const struct object_class *class);
 /* OPENING to OPEN. */
 void object_open(struct object *object, int32_t fd);
 /* An object nobody was told of: closes its descriptor and frees it. */

@@ -50,6 +50,26 @@ static void consumed(struct event_node *node)
 	give_back(container_of(node, struct operation, node));
 }
 
+static void lingers(struct event_node *node)
+{
+	struct operation *operation = container_of(node, struct operation, node);
+
+	list_append(&operation->driver->lingering, &operation->in_driver);
+}
+
+void operation_linger(struct operation *operation)
+{
+	operation->node.consumed = lingers;
+}
+
+void operation_end_lingering(struct driver *driver)
+{
+	struct list *link;
+
+	while ((link = list_take(&driver->lingering)) != NULL)
+		give_back(container_of(link, struct operation, in_driver));
+}
+
 struct operation *operation_create(struct driver *driver, struct object *object, uint64_t token)
 {
 	struct operation *operation = take_spare(driver);

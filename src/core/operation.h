@@ -57,6 +57,9 @@ void operation_submit(struct operation *operation, enum request_code code,
 void operation_finish(struct operation *operation, int64_t result);
 /* The same with a new object's handle; the object is closed when result < 0. */
 void operation_finish_child(struct operation *operation, int64_t result);
+/* Its event carries a view of its extra memory: it stays until the next poll begins. */
+void operation_linger(struct operation *operation);
+void operation_end_lingering(struct driver *driver);
 void operation_cancel(struct operation *operation);
 /* Every operation in a list of in_object or in_driver links. */
 uint32_t operation_cancel_token(struct driver *driver, struct object *object, uint64_t token);

@@ -317,7 +317,7 @@ static int64_t do_names(const char *name, const char *service, const struct addr
 {
 	int error = getaddrinfo(name, service, hints, result);
 
-	return error == EAI_SYSTEM ? -(int64_t)errno : error;
+	return error == EAI_SYSTEM ? -(int64_t)errno : -(int64_t)error;
 }
 
 static int64_t do_mark_page(void **page)

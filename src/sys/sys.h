@@ -70,6 +70,7 @@ struct sys_table {
 	/* threads, names, memory, time */
 	int64_t (*thread_start)(void *(*main)(void *), void *argument);
 	int64_t (*thread_alive)(int32_t number);
+	/* 0, -errno, or the negated (positive) number of an EAI_ code */
 	int64_t (*names)(const char *name, const char *service, const struct addrinfo *hints,
 			 struct addrinfo **result);
 	int64_t (*mark_page)(void **page);

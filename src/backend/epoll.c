@@ -1,0 +1,446 @@
+/*
+ * The readiness backend: try first, wait for readiness after, files and names on workers.
+ *
+ * The pollable fd is the epoll fd.  In its set are the doorbell, one timerfd, and every descriptor
+ * that something waits for, armed one-shot and only while something waits: an idle dead socket must
+ * not make the fd spin.
+ *
+ * Invariants: a request is in `pending` (QUEUED), in a watch list, in the heap or in `starved`
+ * (WAITING), or with a worker (SUBMITTED); a batch of epoll events only moves requests to `pending`,
+ * nothing is completed while it is read, so no event can name an object that is gone.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdint.h>
+
+#include "backend.h"
+#include "check.h"
+#include "driver.h"
+#include "file_job.h"
+#include "object.h"
+#include "platform.h"
+#include "pool.h"
+#include "readiness.h"
+#include "sys.h"
+#include "timers.h"
+#include "workers.h"
+
+#define BATCH 256
+#define CONNECT_RETRY_NS 1000000 /* a full Unix backlog gives no readiness: ask again */
+
+struct epoll_state {
+	struct list pending;
+	struct list starved; /* receives waiting for a view */
+	struct timers timers;
+	int64_t timer_armed;
+	int32_t timer_fd;
+	bool take;           /* this poll has not asked epoll yet, or has not seen all */
+	bool bell;           /* epoll said that the doorbell is readable */
+};
+
+static struct epoll_state *state_of(struct driver *driver)
+{
+	return driver->backend_state;
+}
+
+static void complete(struct request *request, int64_t result)
+{
+	request->state = REQUEST_IDLE;
+	request->stage = 0;
+	request->done(request, result);
+}
+
+/* ---- descriptors --------------------------------------------------------------------------- */
+
+static uint32_t wanted(const struct watch *watch)
+{
+	uint32_t bits = 0;
+	struct list *link;
+
+	if (!list_empty(&watch->readers))
+		bits |= EPOLLIN | EPOLLRDHUP;
+	if (!list_empty(&watch->writers))
+		bits |= EPOLLOUT;
+	for (link = watch->pollers.next; link != &watch->pollers; link = link->next)
+		bits |= readiness_bits(container_of(link, struct request, link)->flags);
+	return bits;
+}
+
+static int32_t arm(struct object *object)
+{
+	struct watch *watch = &object->watch;
+	uint32_t bits = wanted(watch);
+	struct epoll_event event = { .events = bits | EPOLLONESHOT, .data.ptr = object };
+	int64_t error;
+
+	if ((bits & ~watch->armed) == 0)
+		return 0;
+	error = sys.epoll_control(object->driver->fd,
+				  watch->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, object->fd,
+				  &event);
+	if (error < 0)
+		return (int32_t)error;
+	watch->registered = true;
+	watch->armed = bits;
+	return 0;
+}
+
+static struct list *queue_for(struct request *request)
+{
+	struct watch *watch = &request->object->watch;
+
+	switch (request->code) {
+	case REQUEST_READ:
+	case REQUEST_RECEIVE:
+	case REQUEST_ACCEPT:
+		return &watch->readers;
+	case REQUEST_READY:
+		return &watch->pollers;
+	default:
+		return &watch->writers;
+	}
+}
+
+static void park(struct request *request)
+{
+	int32_t error;
+
+	request->state = REQUEST_WAITING;
+	list_append(queue_for(request), &request->link);
+	error = arm(request->object);
+	if (error == 0)
+		return;
+	list_remove(&request->link);
+	complete(request, error);
+}
+
+static void unwatch(struct object *object)
+{
+	struct epoll_event none = { .events = 0 };
+
+	if (object->watch.registered)
+		sys.epoll_control(object->driver->fd, EPOLL_CTL_DEL, object->fd, &none);
+	object->watch.registered = false;
+	object->watch.armed = 0;
+}
+
+static void requeue(struct epoll_state *state, struct list *waiting)
+{
+	struct list *link;
+
+	for (link = waiting->next; link != waiting; link = link->next)
+		container_of(link, struct request, link)->state = REQUEST_QUEUED;
+	list_splice(&state->pending, waiting);
+}
+
+static void fired(struct epoll_state *state, struct object *object, uint32_t bits)
+{
+	struct watch *watch = &object->watch;
+
+	watch->armed = 0;
+	if ((bits & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
+		requeue(state, &watch->readers);
+	if ((bits & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0)
+		requeue(state, &watch->writers);
+	requeue(state, &watch->pollers);
+	if (arm(object) < 0) {
+		/* They will find out themselves, and say why. */
+		requeue(state, &watch->readers);
+		requeue(state, &watch->writers);
+	}
+}
+
+/* ---- timers -------------------------------------------------------------------------------- */
+
+static void arm_timer(struct driver *driver)
+{
+	struct epoll_state *state = state_of(driver);
+	int64_t next = timers_next(&state->timers);
+	int64_t error;
+
+	if (next == state->timer_armed || next == INT64_MAX)
+		return;
+	error = sys.timer_set(state->timer_fd, next);
+	if (error < 0)
+		driver->failure = (int32_t)error;
+	else
+		state->timer_armed = next;
+}
+
+static void expire(struct epoll_state *state)
+{
+	int64_t now = sys.clock();
+	struct request *request;
+
+	sys.event_drain(state->timer_fd);
+	state->timer_armed = INT64_MAX;
+	while ((request = timers_expire(&state->timers, now)) != NULL) {
+		request->state = REQUEST_QUEUED;
+		request->stage = 1;
+		list_append(&state->pending, &request->link);
+	}
+}
+
+static void wait_until(struct epoll_state *state, struct request *request, int64_t deadline_ns)
+{
+	request->state = REQUEST_WAITING;
+	timers_insert(&state->timers, request, deadline_ns);
+}
+
+/* ---- requests ------------------------------------------------------------------------------ */
+
+static void perform_stream(struct epoll_state *state, struct request *request)
+{
+	int64_t result;
+
+	if (request->code == REQUEST_CONNECT && request->worker_state != 0) {
+		request->worker_state = 0;
+		request->stage = 0;
+	}
+	result = stream_perform(request);
+	if (result == ABIO_WOULD_BLOCK) {
+		park(request);
+	} else if (result == -ENOBUFS && request->code == REQUEST_RECEIVE) {
+		request->state = REQUEST_WAITING;
+		list_append(&state->starved, &request->link);
+	} else if (result == -EAGAIN && request->code == REQUEST_CONNECT) {
+		request->worker_state = 1; /* waits for time, not for readiness */
+		wait_until(state, request, sys.clock() + CONNECT_RETRY_NS);
+	} else {
+		complete(request, result);
+	}
+}
+
+static void perform(struct epoll_state *state, struct request *request)
+{
+	switch (request->code) {
+	case REQUEST_TIMER:
+		if (request->stage == 0)
+			wait_until(state, request, (int64_t)request->offset);
+		else
+			complete(request, 0);
+		break;
+	case REQUEST_OPEN:
+	case REQUEST_SYNC:
+	case REQUEST_CLOSE:
+	case REQUEST_READ_AT:
+	case REQUEST_WRITE_AT:
+		file_job_start(request);
+		break;
+	default:
+		perform_stream(state, request);
+		break;
+	}
+}
+
+static void start(struct request *request)
+{
+	if (request->code == REQUEST_TIMER) {
+		int64_t now = sys.clock();
+		int64_t after = (int64_t)request->offset;
+
+		request->offset = (uint64_t)(after > INT64_MAX - 1 - now ? INT64_MAX - 1
+									 : now + after);
+	}
+	request->stage = 0;
+	request->worker_state = 0;
+	request->state = REQUEST_QUEUED;
+	list_append(&state_of(request->driver)->pending, &request->link);
+}
+
+static bool in_heap(const struct request *request)
+{
+	return request->code == REQUEST_TIMER ||
+	       (request->code == REQUEST_CONNECT && request->worker_state != 0);
+}
+
+static void cancel(struct request *request)
+{
+	struct epoll_state *state = state_of(request->driver);
+
+	if (request->state == REQUEST_SUBMITTED) {
+		if (file_job_withdraw(request))
+			request->done(request, ABIO_E_CANCELED);
+		return;
+	}
+	if (request->state == REQUEST_WAITING && in_heap(request))
+		timers_remove(&state->timers, request);
+	else
+		list_remove(&request->link);
+	complete(request, ABIO_E_CANCELED);
+}
+
+/* ---- the pump ------------------------------------------------------------------------------ */
+
+static void begin(struct driver *driver)
+{
+	state_of(driver)->take = true;
+}
+
+static void take(struct driver *driver)
+{
+	struct epoll_state *state = state_of(driver);
+	struct epoll_event events[BATCH];
+	int64_t count = sys.epoll_take(driver->fd, events, BATCH);
+
+	driver->failure = count < 0 ? (int32_t)count : 0;
+	state->take = count == BATCH;
+	for (int64_t i = 0; i < count; i++) {
+		void *source = events[i].data.ptr;
+
+		if (source == driver->doorbell)
+			state->bell = true;
+		else if (source == state)
+			expire(state);
+		else
+			fired(state, source, events[i].events);
+	}
+}
+
+static void turn(struct driver *driver)
+{
+	struct epoll_state *state = state_of(driver);
+	struct list now;
+	struct list *link;
+
+	if (state->take)
+		take(driver);
+	workers_collect(driver->workers);
+	list_init(&now);
+	list_splice(&now, &state->pending);
+	while ((link = list_take(&now)) != NULL)
+		perform(state, container_of(link, struct request, link));
+	arm_timer(driver);
+}
+
+static bool more(struct driver *driver)
+{
+	struct epoll_state *state = state_of(driver);
+
+	return !list_empty(&state->pending) || state->take || workers_pending(driver->workers);
+}
+
+static bool signaled(struct driver *driver)
+{
+	(void)driver;
+	return false;
+}
+
+/*
+ * Only the doorbell needs draining: a worker or another thread rings it after it has left its
+ * message, and messages are looked at again after this.
+ */
+static void drain(struct driver *driver)
+{
+	struct epoll_state *state = state_of(driver);
+
+	if (driver->rung || state->bell)
+		sys.event_drain(driver->doorbell->fd);
+	state->bell = false;
+}
+
+static int32_t sleep_for(struct driver *driver, int64_t timeout_ns)
+{
+	int64_t bits = sys.poll(driver->fd, POLLIN, timeout_ns);
+
+	return bits < 0 ? (int32_t)bits : 0;
+}
+
+static void recycle(struct driver *driver, struct list *views)
+{
+	struct list *link;
+
+	while ((link = list_take(views)) != NULL)
+		pool_give(driver->pool, container_of(link, struct view, in_pool));
+	requeue(state_of(driver), &state_of(driver)->starved);
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+static int32_t watch_own(struct driver *driver, int32_t fd, void *source)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = source };
+
+	return (int32_t)sys.epoll_control(driver->fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+static void forget(struct driver *driver)
+{
+	struct epoll_state *state = state_of(driver);
+
+	if (driver->fd >= 0)
+		sys.close(driver->fd);
+	if (state->timer_fd >= 0)
+		sys.close(state->timer_fd);
+	driver->fd = -1;
+	state->timer_fd = -1;
+}
+
+static void destroy(struct driver *driver)
+{
+	forget(driver);
+	platform_release(driver->backend_state);
+	driver->backend_state = NULL;
+}
+
+static int32_t create(struct driver *driver, const struct abio_driver_options *options)
+{
+	struct epoll_state *state = platform_allocate(sizeof(*state));
+	int32_t error;
+
+	(void)options;
+	if (state == NULL)
+		return PLATFORM_NO_MEMORY;
+	driver->backend_state = state;
+	list_init(&state->pending);
+	list_init(&state->starved);
+	state->timer_armed = INT64_MAX;
+	state->timer_fd = -1;
+	driver->fd = error = (int32_t)sys.epoll_create();
+	if (error < 0)
+		goto out;
+	state->timer_fd = error = (int32_t)sys.timer_create();
+	if (error < 0)
+		goto out;
+	error = watch_own(driver, driver->doorbell->fd, driver->doorbell);
+	if (error < 0)
+		goto out;
+	error = watch_own(driver, state->timer_fd, state);
+	if (error == 0)
+		return 0;
+out:
+	destroy(driver);
+	return error;
+}
+
+static int32_t bind_thread(struct driver *driver)
+{
+	(void)driver;
+	return 0;
+}
+
+/* Nothing here belongs to a thread. */
+static void inherit(struct driver *driver)
+{
+	(void)driver;
+}
+
+const struct backend epoll_backend = {
+	.name = "epoll",
+	.id = ABIO_BACKEND_EPOLL,
+	.create = create,
+	.destroy = destroy,
+	.forget = forget,
+	.bind = bind_thread,
+	.inherit = inherit,
+	.start = start,
+	.cancel = cancel,
+	.begin = begin,
+	.turn = turn,
+	.more = more,
+	.signaled = signaled,
+	.drain = drain,
+	.sleep = sleep_for,
+	.recycle = recycle,
+	.unwatch = unwatch,
+};

@@ -1,0 +1,48 @@
+/* What the files of the io_uring backend share. */
+#ifndef ABIO_URING_H
+#define ABIO_URING_H
+
+#include <liburing.h>
+
+#include "backend.h"
+#include "driver.h"
+
+/* What a submission entry's user_data says beside a request's address. */
+#define URING_CANCEL 1u
+
+/* Where a request is, beside its code. */
+enum uring_stage {
+	STAGE_DIRECT,  /* the operation itself is with the kernel */
+	STAGE_POLLING, /* waits for readiness, then once more */
+	STAGE_BACKOFF, /* waits a moment, then once more */
+};
+
+struct uring_state {
+	struct io_uring ring;
+	struct list pending;   /* not in the submission queue yet */
+	struct list submitted; /* with the kernel */
+	struct list cancels;   /* requests by cancel_link */
+	struct list starved;   /* receives waiting for a view */
+	struct io_uring_buf_ring *buffers;
+	uint32_t buffers_free; /* how many the kernel has */
+	bool deferred;
+	bool reaped;           /* a completion was seen since the last drain */
+	bool dead;             /* the owner thread is gone, and the kernel's work with it */
+	bool plain_writes;     /* no RWF_NOSIGNAL: pipes are written after waiting for room */
+};
+
+static inline struct uring_state *uring_state_of(struct driver *driver)
+{
+	return driver->backend_state;
+}
+
+/* uring_prepare.c: fills a submission entry for a request. */
+void uring_prepare(struct uring_state *state, struct request *request, struct io_uring_sqe *sqe);
+
+/* uring_trial.c: whether rings work here.  0 or why not; asked once per process and kind. */
+int32_t uring_trial(bool deferred);
+/* Sets up a ring the way drivers use it; `ring` is untouched on failure. */
+int32_t uring_setup(struct io_uring *ring, bool deferred, uint32_t entries, uint32_t completions,
+		    int32_t event_fd);
+
+#endif
