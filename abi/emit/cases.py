@@ -33,6 +33,7 @@ CHANGES = {
     "dirty": "the struct's size is 8 more than known, and the bytes there are not zero",
     "long": "the struct's size is 8 more than known, and the bytes there are zero "
     "(to be read) or must be zero afterwards (to be filled)",
+    "inner_flag": "the struct's member `flags` has bit 31, which is not known",
     "flag": "the value has the lowest bit that is not known",
     "high_flag": "the value has bit 31, which is not known",
     "small": "the stride is 8 less than sizeof(struct abio_event)",
@@ -139,17 +140,19 @@ def handle_cases(function: Function) -> list[Case]:
     return out
 
 
-def changes(arg: Arg) -> list[tuple[str, str, bool]]:
+def changes(desc: Description, arg: Arg) -> list[tuple[str, str, bool]]:
     """What can be wrong with one argument: change, code, refused."""
     kind = arg.type
     bad = [("null", "ARGUMENT", True)]
     if kind.kind in ("in_bytes", "out_bytes", "in_array", "out", "events"):
         return bad
     if kind.kind == "in_struct":
+        flags = any(field.name == "flags" for field in desc.structs[kind.of].fields)
         return (
             ([] if kind.optional else bad)
             + [("empty", "ARGUMENT", True), ("short", "ARGUMENT", True)]
             + [("dirty", "TOO_NEW", True), ("long", "TOO_NEW", False)]
+            + ([("inner_flag", "ARGUMENT", True)] if flags else [])
         )
     if kind.kind == "out_struct":
         return bad + [
@@ -162,11 +165,11 @@ def changes(arg: Arg) -> list[tuple[str, str, bool]]:
     return []
 
 
-def argument_cases(function: Function) -> list[Case]:
+def argument_cases(desc: Description, function: Function) -> list[Case]:
     out = []
     events = any(arg.type.kind == "events" for arg in function.args)
     for arg in function.args:
-        found = changes(arg)
+        found = changes(desc, arg)
         if events and arg.name == "stride":
             found = [("small", "ARGUMENT", True), ("odd", "ARGUMENT", True)]
         if events and arg.name == "capacity":
@@ -191,5 +194,5 @@ def cases(desc: Description) -> list[Case]:
     return [
         case
         for function in desc.functions
-        for case in handle_cases(function) + argument_cases(function)
+        for case in handle_cases(function) + argument_cases(desc, function)
     ]

@@ -70,7 +70,7 @@ def units(function: Function, arg: Arg) -> str:
     return known[arg.name]
 
 
-def argument_causes(function: Function) -> list[str]:
+def argument_causes(desc: Description, function: Function) -> list[str]:
     causes = []
     for arg in function.args:
         kind = arg.type
@@ -80,7 +80,9 @@ def argument_causes(function: Function) -> list[str]:
             causes.append(f"`{arg.name}` has a bit that is not known")
         elif kind.kind in ("out_struct", "in_struct"):
             null = "" if kind.optional else "NULL or "
-            causes.append(f"`{arg.name}` is {null}shorter than its first release")
+            flags = any(field.name == "flags" for field in desc.structs[kind.of].fields)
+            inner = ", or has a flag that is not known" if flags and kind.kind == "in_struct" else ""
+            causes.append(f"`{arg.name}` is {null}shorter than its first release{inner}")
         elif kind.kind == "out":
             causes.append(f"`{arg.name}` is NULL")
         elif kind.kind == "events":
@@ -88,7 +90,7 @@ def argument_causes(function: Function) -> list[str]:
     return causes
 
 
-def implied(function: Function) -> list[tuple[str, str]]:
+def implied(desc: Description, function: Function) -> list[tuple[str, str]]:
     """The refusals that follow from the types, in the order they are checked."""
     found: list[tuple[str, str]] = []
     handle = function.handle
@@ -110,7 +112,7 @@ def implied(function: Function) -> list[tuple[str, str]]:
         found.append(("UNSUPPORTED", "the object does not have this slot, see abio_query"))
     if any(arg.type.kind == "in_struct" for arg in function.args):
         found.append(("TOO_NEW", "a struct's unknown tail is not all zero"))
-    causes = argument_causes(function)
+    causes = argument_causes(desc, function)
     if causes:
         found.append(("ARGUMENT", "; ".join(causes)))
     return found
@@ -122,9 +124,9 @@ def full_code(code: str) -> str:
     return f"ABIO_{code}" if code in ("WOULD_BLOCK", "HOST_EOF", "PENDING") else f"ABIO_E_{code}"
 
 
-def refusals(function: Function) -> list[tuple[str, str]]:
+def refusals(desc: Description, function: Function) -> list[tuple[str, str]]:
     """Every code the call itself can return, with its causes."""
-    found = dict(implied(function))
+    found = dict(implied(desc, function))
     for code, text in function.errors:
         if text.startswith("event:"):
             continue

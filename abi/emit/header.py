@@ -83,7 +83,7 @@ def function_comment(desc: Description, function: Function) -> str:
     if function.args:
         lines += ["", "Parameters:"]
         lines += pairs([(a.name, functiontext.parameter(desc, function, a)) for a in function.args])
-    refused = functiontext.refusals(function)
+    refused = functiontext.refusals(desc, function)
     if refused:
         lines += ["", "Errors:", *pairs(refused)]
     later = functiontext.event_errors(function)

@@ -108,10 +108,15 @@ static void *misuse_vector(uint32_t index, int change)
 	return change ? NULL : &misuse_memory[index];
 }
 
-/* A struct that begins with its size: zero behind it, or `fill` where it is to be filled. */
+/*
+ * A struct that begins with its size: zero behind it, or `fill` where it is to be filled.
+ * `flags` is the offset of that member.
+ */
 static void *misuse_struct(uint32_t index, enum misuse_change change, uint32_t size,
-			   uint32_t minimum, int fill)
+			   uint32_t minimum, uint32_t flags, int fill)
 {
+	const uint32_t unknown = 0x80000000u;
+
 	memset(&misuse_memory[index], fill, sizeof(misuse_memory[index]));
 	misuse_memory[index].size = size;
 	if (change == MISUSE_EMPTY)
@@ -120,6 +125,8 @@ static void *misuse_struct(uint32_t index, enum misuse_change change, uint32_t s
 		misuse_memory[index].size = minimum - 1;
 	if (change == MISUSE_LONG || change == MISUSE_DIRTY)
 		misuse_memory[index].size = size + 8;
+	if (change == MISUSE_INNER_FLAG)
+		memcpy(&misuse_memory[index].bytes[flags], &unknown, sizeof(unknown));
 	if (change == MISUSE_DIRTY)
 		misuse_memory[index].bytes[size + 7] = 1;
 	return change == MISUSE_NULL ? NULL : &misuse_memory[index];
@@ -284,7 +291,8 @@ def value(desc: Description, index: int, arg: Arg) -> str:
     if kind.kind in ("in_struct", "out_struct"):
         struct = desc.structs[kind.of]
         fill = "MISUSE_FILL" if kind.kind == "out_struct" else "0"
-        return f"misuse_struct({index}, {change}, {struct.size}, {struct.minimum}, {fill})"
+        flags = next((f.offset for f in struct.fields if f.name == "flags"), 0)
+        return f"misuse_struct({index}, {change}, {struct.size}, {struct.minimum}, {flags}, {fill})"
     if kind.kind == "flags":
         return f"misuse_flags({change}, {number}, {cases.unknown_bit(desc, kind.of):#x})"
     if arg.name in ("stride", "capacity"):

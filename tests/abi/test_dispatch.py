@@ -91,6 +91,10 @@ def parts(desc: model.Description) -> str:
             "self" if a is function.handle and function.is_slot else a.name for a in function.args
         ]
         body = "".join(f"\t(void){name};\n" for name in names)
+        for arg in function.args:
+            # Flags inside of structs are the core's to check.
+            if arg.type.kind == "in_struct" and any(f.name == "flags" for f in desc.structs[arg.type.of].fields):
+                body += f"\tif ({arg.name}->flags >> 31)\n\t\treturn ABIO_E_ARGUMENT;\n"
         handle = function.handle
         if function.name == "query":
             body += "\tinfo->slots = ~(uint64_t)0;\n\treturn has(io->class, trait) ? 0 : ABIO_E_UNSUPPORTED;\n"
@@ -206,6 +210,7 @@ class Dispatch(unittest.TestCase):
                 "short_options",
                 "dirty_options",
                 "long_options",
+                "inner_flag_options",
                 "flag_flags",
                 "high_flag_flags",
             },

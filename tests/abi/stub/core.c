@@ -83,6 +83,8 @@ int32_t dispatch_struct(const void *given, void *local, uint32_t size, uint32_t 
 	for (i = size; i < own; i++)
 		if (((const char *)given)[i])
 			return ABIO_E_TOO_NEW;
+	memcpy(local, given, own < size ? own : size);
+	memcpy(local, &size, sizeof(size));
 	return own < minimum ? ABIO_E_ARGUMENT : 0;
 }
 
