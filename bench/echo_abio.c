@@ -15,8 +15,8 @@
 #include <abio.h>
 #include <arpa/inet.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -50,7 +50,7 @@ static uint64_t driver;
 static uint64_t listener;
 static struct abio_event events[EVENTS];
 static bool reads; /* --mode read */
-static bool stopping;
+static volatile sig_atomic_t stopping;
 
 /* A refusal of the library has no errno: its name goes in front. */
 static void check(const char *what, int32_t code)
@@ -211,9 +211,6 @@ static void on_event(const struct abio_event *event)
 	case OP_WRITE:
 		on_write(connection, event);
 		break;
-	case OP_STOP:
-		stopping = true;
-		break;
 	case OP_MASK:
 		break;
 	}
@@ -222,23 +219,20 @@ static void on_event(const struct abio_event *event)
 static void on_events(int32_t count)
 {
 	for (int32_t i = 0; i < count; i++)
-		on_event(&events[i]);
+		if (!(events[i].flags & ABIO_EVENT_WAKE))
+			on_event(&events[i]);
 }
 
 static void announce(void)
 {
 	struct abio_driver_state state = { .size = sizeof(state) };
 	struct abio_io_info info = { .size = sizeof(info) };
-	char note[160];
 
 	info.local.size = sizeof(info.local);
 	info.peer.size = sizeof(info.peer);
 	check("abio_driver_info", abio_driver_info(driver, &state));
 	check("abio_info", abio_info(listener, &info));
-	snprintf(note, sizeof(note), "%s: %s",
-		 state.backend == ABIO_BACKEND_URING ? "io_uring" : "epoll",
-		 (const char *)state.reason);
-	serve_announce(info.local.port, note);
+	serve_announce(info.local.port, (const char *)state.reason);
 }
 
 static void listen_and_accept(void)
@@ -279,19 +273,30 @@ static void run_epoll(int stop_fd)
 		if (count < 0 && errno != EINTR)
 			serve_die("epoll_wait", errno);
 		for (int i = 0; i < count; i++)
-			stopping = stopping || ready[i].data.fd == stop_fd;
+			stopping |= ready[i].data.fd == stop_fd;
 		while ((polled = abio_driver_poll(driver, events, sizeof(*events), EVENTS)) > 0)
 			on_events(polled);
 		check("abio_driver_poll", polled);
 	}
 }
 
-static void run_wait(int stop_fd)
+static void on_signal(int number)
 {
-	uint64_t stop;
+	(void)number;
+	stopping = true;
+	abio_driver_wake(driver);
+}
 
-	check("abio_adopt", abio_adopt(driver, stop_fd, ABIO_KIND_AUTO, 0, &stop));
-	check("abio_ready", abio_ready(stop, ABIO_INTEREST_READ, 0, OP_STOP));
+/* No loop, hence nobody who would watch a descriptor for SIGTERM: the driver is woken instead. */
+static void run_wait(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	if (sigaction(SIGTERM, &action, NULL) || sigprocmask(SIG_UNBLOCK, &set, NULL))
+		serve_die("sigaction", errno);
 	while (!stopping) {
 		int32_t count = abio_driver_wait(driver, events, sizeof(*events), EVENTS, -1);
 
@@ -309,7 +314,7 @@ int main(int argc, char **argv)
 	listen_and_accept();
 	announce();
 	if (!strcmp(serve.mode, "wait"))
-		run_wait(serve.stop_fd);
+		run_wait();
 	else
 		run_epoll(serve.stop_fd);
 	serve_report();

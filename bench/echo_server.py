@@ -121,8 +121,7 @@ async def serve_abio() -> Server:
             pass
 
     server = await abio.start_server(echo, "127.0.0.1", 0, backlog=BACKLOG)
-    info = abio.info()
-    announce(server.sockets[0].getsockname()[1], f"{info.backend}: {info.reason}")
+    announce(server.sockets[0].getsockname()[1], abio.info().reason)
     return server
 
 

@@ -139,8 +139,7 @@ def backend_of(kind: str) -> str:
         return ""
     import abio
 
-    info = abio.info()
-    return f"{info.backend}: {info.reason}"
+    return abio.info().reason
 
 
 async def run(options: argparse.Namespace) -> None:
