@@ -23,6 +23,7 @@
 #include "workers.h"
 
 #define STEPS_MAX 256u /* turns of one poll; the fd stays readable when they are used up */
+#define MOVED_MAX (4u << 20) /* bytes of one poll in operations that go on: other streams wait */
 #define EXHAUSTED UINT32_MAX
 
 static void signal_always(struct driver *driver)
@@ -170,6 +171,8 @@ static uint32_t turn(struct driver *driver, uint8_t *events, uint32_t stride, ui
 		filled = deliver(driver, events, stride, capacity, filled);
 		if (filled == capacity || driver->failure < 0)
 			break;
+		if (driver->moved >= MOVED_MAX)
+			break;
 		if (more(driver) || undelivered(driver))
 			continue;
 		if (filled > 0)
@@ -205,6 +208,8 @@ int32_t impl_driver_poll(struct driver *driver, struct abio_event *events, uint3
 	if (capacity > INT32_MAX)
 		capacity = INT32_MAX;
 	driver->polling = true;
+	driver->failure = 0;
+	driver->moved = 0;
 	recycle(driver);
 	if (driver->backend->begin != NULL)
 		driver->backend->begin(driver);

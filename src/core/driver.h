@@ -57,6 +57,7 @@ struct driver {
 	uint32_t undelivered;
 	int32_t fallback_error;
 	int32_t failure;          /* the system refuses to go on: what poll answers */
+	uint32_t moved;           /* bytes this poll has moved inside operations that go on */
 	bool shut;
 	bool polling;
 	bool hot;                 /* the fd stays readable until a poll returns 0 */

@@ -36,6 +36,7 @@ static void step_done(struct request *request, int64_t result)
 	} else if (operation->canceled) {
 		operation_finish(operation, ABIO_E_CANCELED);
 	} else {
+		operation->driver->moved += (uint32_t)result;
 		step(operation);
 	}
 }
