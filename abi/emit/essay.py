@@ -9,7 +9,7 @@ A host makes one driver per thread (abio_driver_create), watches the driver's on
 An io is anything that does IO: a file, a socket, a pipe, a listener.  What it can do is told by its traits: Ready, Read, Write, BufRead (receive), BufWrite (put), ReadAt, WriteAt, Accept.  Every function of a trait comes in one of two forms.  try_ functions act now on borrowed memory and may answer ABIO_WOULD_BLOCK.  The others start an operation now and report later, by an event.
 
 ERRORS
-Functions return int32_t.  >= 0 is the value, < 0 is a code.  -1 to -4095 are -errno and only ever come from the system.  The library's own refusals (ABIO_E_*) have numbers of their own below that, so ABIO_E_BUSY is never the kernel's EBUSY.  ABIO_WOULD_BLOCK is the one code for "not now"; -EAGAIN never escapes.  errno is neither read nor set.  abio_error_name, abio_error_text and abio_error_kind explain any code.
+Functions return int32_t.  >= 0 is the value, < 0 is a code.  -1 to -4095 are -errno and only ever come from the system.  The library's own refusals (ABIO_E_*) have numbers of their own below that, so ABIO_E_BUSY is never the kernel's EBUSY.  ABIO_WOULD_BLOCK is the one code for "not now"; -EAGAIN never escapes.  errno has no part in it.  abio_error_name, abio_error_text and abio_error_kind explain any code.
 The end of a stream is a read of 0 bytes where the length was not 0.  A length of 0 never waits and is not the end.
 Checks are made in this order: FORKED, HANDLE, WRONG_THREAD, CLOSED, UNSUPPORTED, TOO_NEW, ARGUMENT, BUSY.  A call that refuses has written nothing of the host's.
 
