@@ -382,13 +382,20 @@ static bool more(struct driver *driver)
 
 static bool signaled(struct driver *driver)
 {
-	return uring_state_of(driver)->reaped;
+	return uring_state_of(driver)->reaped && !uring_state_of(driver)->doubted;
 }
 
+/*
+ * Cooperative task work runs whenever this thread comes back from the kernel, so a completion found
+ * after the drain may have rung before it.  Deferred work completes only inside our own enter.
+ */
 static void drain(struct driver *driver)
 {
+	struct uring_state *state = uring_state_of(driver);
+
 	sys.event_drain(driver->doorbell->fd);
-	uring_state_of(driver)->reaped = false;
+	state->reaped = false;
+	state->doubted = io_uring_cq_ready(&state->ring) > 0;
 }
 
 static int32_t sleep_for(struct driver *driver, int64_t timeout_ns)

@@ -306,8 +306,6 @@ static void destroy(struct driver *driver)
 {
 	struct list *link;
 
-	while (!list_empty(&driver->objects))
-		object_orphan(container_of(driver->objects.next, struct object, in_driver));
 	recycle(driver);
 	driver->backend->destroy(driver);
 	pool_destroy(driver);
@@ -320,8 +318,29 @@ static void destroy(struct driver *driver)
 
 static struct slot orphanage = { .thread = HANDLE_UNPINNED };
 
+/*
+ * Objects outlive their driver while somebody holds their handle.  Other threads may be releasing
+ * them: under the lock each such object is either in the inbox, and ours, or without a driver, and
+ * theirs.
+ */
+static void orphan_objects(struct driver *driver, struct list *mail)
+{
+	struct list *link;
+
+	handle_lock();
+	list_splice(mail, &driver->inbox);
+	while ((link = list_take(&driver->objects)) != NULL) {
+		struct object *object = container_of(link, struct object, in_driver);
+
+		atomic_store(&object->slot->home, &orphanage);
+		object->driver = NULL;
+	}
+	handle_unlock();
+}
+
 int32_t impl_driver_close(struct driver *driver)
 {
+	struct list mail;
 	struct list *link;
 	struct slot *slot = driver->slot;
 
@@ -331,15 +350,12 @@ int32_t impl_driver_close(struct driver *driver)
 	if (driver->in_flight > 0 || driver->background > 0 || !list_empty(&driver->events))
 		return ABIO_E_BUSY;
 	driver->polling = true; /* nothing signals from here on */
-	/* Other threads may be releasing: they see each object either here or already orphaned. */
-	handle_lock();
-	for (link = driver->objects.next; link != &driver->objects; link = link->next) {
-		struct object *object = container_of(link, struct object, in_driver);
-
-		atomic_store(&object->slot->home, &orphanage);
-	}
-	handle_unlock();
-	open_mail(driver);
+	for (link = driver->objects.next; link != &driver->objects; link = link->next)
+		object_end(container_of(link, struct object, in_driver));
+	list_init(&mail);
+	orphan_objects(driver, &mail);
+	while ((link = list_take(&mail)) != NULL)
+		object_unreferenced(container_of(link, struct object, in_inbox));
 	destroy(driver);
 	if (handle_release(driver->id) == 0)
 		driver_free(slot);
@@ -429,9 +445,8 @@ int32_t impl_driver_info(uint64_t id, struct abio_driver_state *info)
  * In this process: what the kernel or a worker may still use is leaked, operations, views, outboxes.
  * In the child of a fork: only descriptors are closed, the memory is a copy nobody else sees.
  */
-static void abandon_object(struct object *object, bool forked)
+static void abandon_object(struct object *object)
 {
-	list_remove(&object->in_driver);
 	if (object->fd >= 0) {
 		resource_close(object->fd);
 		object->fd = -1;
@@ -439,24 +454,28 @@ static void abandon_object(struct object *object, bool forked)
 	object->state = OBJECT_CLOSED;
 	object->outbox = NULL;
 	list_init(&object->operations);
-	if (!forked)
-		atomic_store(&object->slot->home, &orphanage);
 }
 
 int32_t impl_driver_abandon(struct driver *driver)
 {
 	bool forked = driver->slot->epoch != platform_epoch();
 	struct slot *slot = driver->slot;
+	struct list mail;
+	struct list *link;
 
 	if (driver->polling && !forked)
 		return ABIO_E_REENTERED;
 	driver->polling = true;
-	while (!list_empty(&driver->objects))
-		abandon_object(container_of(driver->objects.next, struct object, in_driver),
-			       forked);
+	for (link = driver->objects.next; link != &driver->objects; link = link->next)
+		abandon_object(container_of(link, struct object, in_driver));
 	driver->backend->forget(driver);
-	if (!forked)
+	if (!forked) {
+		list_init(&mail);
+		orphan_objects(driver, &mail);
+		while ((link = list_take(&mail)) != NULL)
+			object_unreferenced(container_of(link, struct object, in_inbox));
 		workers_release(driver->workers);
+	}
 	if (handle_release(driver->id) == 0)
 		driver_free(slot);
 	return 0;

@@ -162,7 +162,7 @@ void object_unreferenced(struct object *object)
 		object_close(object, NULL);
 }
 
-void object_orphan(struct object *object)
+void object_end(struct object *object)
 {
 	check(object_idle(object));
 	if (object->fd >= 0) {
@@ -171,6 +171,5 @@ void object_orphan(struct object *object)
 		object->fd = -1;
 	}
 	outbox_destroy(object);
-	list_remove(&object->in_driver);
 	object->state = OBJECT_CLOSED;
 }

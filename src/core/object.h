@@ -93,8 +93,8 @@ void object_abort(struct object *object);
 void object_settle(struct object *object);
 /* The last reference is gone. */
 void object_unreferenced(struct object *object);
-/* The driver is going away: closes the descriptor at once. */
-void object_orphan(struct object *object);
+/* The driver is going away: closes the descriptor of an idle object at once. */
+void object_end(struct object *object);
 bool object_idle(const struct object *object);
 
 /* The system's half, in resource/: closes a descriptor, without waiting; 0 or a code. */
