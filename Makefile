@@ -130,21 +130,18 @@ $(VENV)/abio.installed: $(PYTHON_SOURCES) build/lib/libabio.so | setup-python
 		--force-reinstall . </dev/null
 	@touch $@
 
-# One C module per Lua: build/lua5.4/abio/core.so, build/luajit/abio/core.so.  Lua's own symbols come
-# from the interpreter that loads it; a second copy of Lua must not.
-LUAS := lua5.4 luajit
-LUA_SOURCES := $(sort $(wildcard bindings/lua/*.c bindings/lua/src/*.c))
-LUA_MODULES := $(LUAS:%=build/%/abio/core.so)
-LUA_HEADERS := $(wildcard bindings/lua/*.h bindings/lua/src/*.h abi/generated/*.h)
-lua: lib $(LUA_MODULES) ## build the C module of the Lua binding
+# The C module is for lua5.4: under LuaJIT the binding is FFI alone.  Lua's own symbols come from the
+# interpreter that loads it; a second copy of Lua must not.  It loads libabio itself.
+LUA_SOURCES := $(sort $(wildcard bindings/lua/src/*.c))
+LUA_HEADERS := $(wildcard bindings/lua/src/*.h abi/generated/*.h)
+LUA_MODULE := build/lua5.4/abio/core.so
+lua: lib $(LUA_MODULE) ## build the C module of the Lua binding
 
-$(LUA_MODULES): build/%/abio/core.so: $(LUA_SOURCES) $(LUA_HEADERS) build/lib/libabio.so | setup-lua
+$(LUA_MODULE): $(LUA_SOURCES) $(LUA_HEADERS) | setup-lua
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
-	@test -n "$(LUA_SOURCES)" || { echo "bindings/lua has no C source" >&2; exit 1; }
-	@gcc -std=gnu11 -O2 $(WARN) -fPIC -fvisibility=hidden $(CFLAGS) -shared -Wl,--as-needed \
-		-Iabi/generated $$(pkg-config --cflags $*) -o $@ $(LUA_SOURCES) \
-		-Lbuild/lib -labio -Wl,-rpath,'$$ORIGIN/../../lib' -lffi -ldl
+	@gcc -std=gnu11 -O2 $(WARN) -fPIC -fvisibility=hidden $(CFLAGS) -shared -Iabi/generated \
+		$$(pkg-config --cflags lua5.4) -o $@ $(LUA_SOURCES) -lffi -ldl
 
 # ---- what a person does -----------------------------------------------------------------------------
 
