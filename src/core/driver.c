@@ -328,7 +328,14 @@ static void orphan_objects(struct driver *driver, struct list *mail)
 	struct list *link;
 
 	handle_lock();
+	driver->gone = true;
 	list_splice(mail, &driver->inbox);
+	for (link = mail->next; link != mail; link = link->next) {
+		struct object *object = container_of(link, struct object, in_inbox);
+
+		if (object->arriving)
+			list_append(&driver->objects, &object->in_driver);
+	}
 	while ((link = list_take(&driver->objects)) != NULL) {
 		struct object *object = container_of(link, struct object, in_driver);
 
@@ -336,6 +343,25 @@ static void orphan_objects(struct driver *driver, struct list *mail)
 		object->driver = NULL;
 	}
 	handle_unlock();
+}
+
+/* What was in the inbox at the very end: released objects, and some that had just been moved here. */
+static void end_mail(struct list *mail)
+{
+	struct list *link;
+
+	while ((link = list_take(mail)) != NULL) {
+		struct object *object = container_of(link, struct object, in_inbox);
+
+		if (object->arriving) {
+			object->arriving = false;
+			resource_close(object->fd);
+			object->fd = -1;
+			object->state = OBJECT_CLOSED;
+		}
+		if (atomic_load(&object->slot->state) << 32 == 0)
+			object_unreferenced(object);
+	}
 }
 
 int32_t impl_driver_close(struct driver *driver)
@@ -354,8 +380,7 @@ int32_t impl_driver_close(struct driver *driver)
 		object_end(container_of(link, struct object, in_driver));
 	list_init(&mail);
 	orphan_objects(driver, &mail);
-	while ((link = list_take(&mail)) != NULL)
-		object_unreferenced(container_of(link, struct object, in_inbox));
+	end_mail(&mail);
 	destroy(driver);
 	if (handle_release(driver->id) == 0)
 		driver_free(slot);
@@ -472,8 +497,7 @@ int32_t impl_driver_abandon(struct driver *driver)
 	if (!forked) {
 		list_init(&mail);
 		orphan_objects(driver, &mail);
-		while ((link = list_take(&mail)) != NULL)
-			object_unreferenced(container_of(link, struct object, in_inbox));
+		end_mail(&mail);
 		workers_release(driver->workers);
 	}
 	if (handle_release(driver->id) == 0)

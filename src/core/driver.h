@@ -60,6 +60,7 @@ struct driver {
 	uint32_t moved;           /* bytes this poll has moved inside operations that go on */
 	bool shut;
 	bool polling;
+	bool gone;                /* under handle_lock: nothing may be sent here any more */
 	bool hot;                 /* the fd stays readable until a poll returns 0 */
 	bool rung;                /* we wrote the doorbell since the last drain */
 	_Atomic uint32_t wake;

@@ -137,11 +137,11 @@ static int32_t send_to(struct slot *slot, uint64_t id, struct object *object)
 	struct doorbell *doorbell;
 
 	handle_lock();
-	if (handle_find(id, HANDLE_DRIVER) != slot) {
+	driver = handle_find(id, HANDLE_DRIVER) == slot ? slot->object : NULL;
+	if (driver == NULL || driver->gone) {
 		handle_unlock();
 		return ABIO_E_HANDLE;
 	}
-	driver = slot->object;
 	object->driver = driver;
 	object->arriving = true;
 	list_append(&driver->inbox, &object->in_inbox);
