@@ -92,6 +92,11 @@ static void recycle(struct driver *driver)
 	operation_end_lingering(driver);
 }
 
+static bool unreferenced(const struct object *object)
+{
+	return (uint32_t)atomic_load(&object->slot->state) == 0;
+}
+
 /* Objects that other threads released or moved here. */
 static void open_mail(struct driver *driver)
 {
@@ -112,7 +117,7 @@ static void open_mail(struct driver *driver)
 			object->arriving = false;
 			list_append(&driver->objects, &object->in_driver);
 		}
-		if (atomic_load(&object->slot->state) << 32 == 0)
+		if (unreferenced(object))
 			object_unreferenced(object);
 	}
 }
@@ -318,6 +323,16 @@ static void destroy(struct driver *driver)
 
 static struct slot orphanage = { .thread = HANDLE_UNPINNED };
 
+/* An object that was being moved to a driver that closes. */
+static void turn_away(struct driver *driver, struct object *object)
+{
+	object->arriving = false;
+	resource_close(object->fd);
+	object->fd = -1;
+	object->state = OBJECT_CLOSED;
+	list_append(&driver->objects, &object->in_driver);
+}
+
 /*
  * Objects outlive their driver while somebody holds their handle.  Other threads may be releasing
  * them: under the lock each such object is either in the inbox, and ours, or without a driver, and
@@ -329,12 +344,13 @@ static void orphan_objects(struct driver *driver, struct list *mail)
 
 	handle_lock();
 	driver->gone = true;
-	list_splice(mail, &driver->inbox);
-	for (link = mail->next; link != mail; link = link->next) {
+	while ((link = list_take(&driver->inbox)) != NULL) {
 		struct object *object = container_of(link, struct object, in_inbox);
 
 		if (object->arriving)
-			list_append(&driver->objects, &object->in_driver);
+			turn_away(driver, object);
+		if (unreferenced(object))
+			list_append(mail, &object->in_inbox);
 	}
 	while ((link = list_take(&driver->objects)) != NULL) {
 		struct object *object = container_of(link, struct object, in_driver);
@@ -345,23 +361,12 @@ static void orphan_objects(struct driver *driver, struct list *mail)
 	handle_unlock();
 }
 
-/* What was in the inbox at the very end: released objects, and some that had just been moved here. */
 static void end_mail(struct list *mail)
 {
 	struct list *link;
 
-	while ((link = list_take(mail)) != NULL) {
-		struct object *object = container_of(link, struct object, in_inbox);
-
-		if (object->arriving) {
-			object->arriving = false;
-			resource_close(object->fd);
-			object->fd = -1;
-			object->state = OBJECT_CLOSED;
-		}
-		if (atomic_load(&object->slot->state) << 32 == 0)
-			object_unreferenced(object);
-	}
+	while ((link = list_take(mail)) != NULL)
+		object_unreferenced(container_of(link, struct object, in_inbox));
 }
 
 int32_t impl_driver_close(struct driver *driver)
