@@ -1,0 +1,87 @@
+/* What the parts of the harness know of a running case. */
+#ifndef ABIO_HARNESS_PRIVATE_H
+#define ABIO_HARNESS_PRIVATE_H
+
+#include "harness.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define TEST_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TEST_ASAN 1
+#endif
+#endif
+#ifndef TEST_ASAN
+#define TEST_ASAN 0
+#endif
+
+#define DRIVERS_MAX 64
+
+struct loan {
+	void *data;
+	size_t length;
+	uint64_t token;
+	bool bound; /* to a token; else the next start takes it */
+	struct loan *next;
+};
+
+struct owed {
+	uint64_t token;
+	uint32_t count;
+};
+
+struct kept {
+	struct abio_event event;
+	abio_driver driver;
+	struct kept *next;
+};
+
+struct piece {
+	void *memory;
+	size_t mapped; /* 0: from malloc */
+	struct piece *next;
+};
+
+struct test_private {
+	const struct test_case *definition;
+	bool passed;
+	bool skipped;
+	int fds_before;
+	int64_t live_before;
+	uint8_t fd_open[4096]; /* which descriptors were open before */
+	uint64_t last_token;
+	abio_driver drivers[DRIVERS_MAX];
+	uint32_t driver_count;
+	struct owed *owed;
+	size_t owed_count;
+	size_t owed_room;
+	struct loan *loans;
+	struct kept *kept;
+	struct kept **kept_end;
+	struct piece *pieces;
+	abio_io *ios;
+	size_t io_count;
+	size_t io_room;
+	int *own_fds;
+	size_t fd_count;
+	size_t fd_room;
+	char **paths;
+	size_t path_count;
+	uint32_t surprises; /* terminal events nobody was owed */
+};
+
+/* events.c */
+int32_t events_create_driver(struct test *t, const struct abio_driver_options *options,
+			     abio_driver *driver);
+/* Ends every driver of the case; the first complaint, or NULL. */
+const char *events_end(struct test *t);
+void events_poison_hooks(void);
+
+/* streams.c */
+void streams_release(struct test *t);
+void streams_close(struct test *t);
+
+/* harness.c */
+void *grown(void *array, size_t count, size_t *room, size_t size);
+
+#endif
