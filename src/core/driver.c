@@ -231,6 +231,12 @@ int32_t impl_driver_poll(struct driver *driver, struct abio_event *events, uint3
 	return (int32_t)filled;
 }
 
+/* After a shutdown the last thing to end may have no event: there is nothing to wait for any more. */
+static bool over(const struct driver *driver)
+{
+	return driver->shut && driver->in_flight == 0 && driver->background == 0;
+}
+
 int32_t impl_driver_wait(struct driver *driver, struct abio_event *events, uint32_t stride,
 			 uint32_t capacity, int64_t timeout_ns)
 {
@@ -247,7 +253,7 @@ int32_t impl_driver_wait(struct driver *driver, struct abio_event *events, uint3
 	}
 	for (;;) {
 		filled = impl_driver_poll(driver, events, stride, capacity);
-		if (filled != 0 || left == 0)
+		if (filled != 0 || left == 0 || over(driver))
 			return filled;
 		filled = driver->backend->sleep(driver, left);
 		if (filled < 0)

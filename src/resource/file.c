@@ -80,6 +80,12 @@ static void open_done(struct request *request, int64_t result)
 		return;
 	}
 	child->class = class;
+	/* Not O_NONBLOCK at open: a FIFO's open waits for its peer, as opening one does. */
+	result = resource_make_nonblocking(class, child->fd);
+	if (result < 0) {
+		operation_finish_child(operation, result);
+		return;
+	}
 	operation_finish_child(operation, 0);
 }
 
