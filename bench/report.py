@@ -94,15 +94,15 @@ def table(rows: Iterable[Row]) -> str:
 
 
 def losing(rows: Iterable[Row]) -> str:
-    lost = [row for row in rows if row.loses]
-    if not lost:
-        return "abio loses in no row."
-    lines = [f"abio loses in {len(lost)} rows:"]
-    lines += [
-        f"  {row.name:42} {row.metric:16} {row.abio:12.2f} against {row.peer_value:12.2f}"
-        f"   ratio {row.ratio:.2f}"
-        for row in sorted(lost, key=lambda row: (row.name, row.metric))
-    ]
+    """Every comparison in which abio loses something, and by how much."""
+    named = by_name(row for row in rows if row.loses)
+    if not named:
+        return "abio loses nowhere."
+    count = sum(len(metrics) for metrics in named.values())
+    lines = [f"abio loses {count} rows (ratio of abio to the peer):"]
+    for name, metrics in named.items():
+        lost = ", ".join(f"{metric} {row.ratio:.2f}" for metric, row in metrics.items())
+        lines.append(f"  {name:42}{lost}")
     return "\n".join(lines)
 
 
