@@ -90,6 +90,8 @@ struct backend {
 	void (*turn)(struct driver *driver);
 	/* Whether another turn now would find something to do. */
 	bool (*more)(struct driver *driver);
+	/* Whether it would find completions: results the host could have now. */
+	bool (*collectable)(struct driver *driver);
 	/* Whether the fd is readable for certain since the last drain. */
 	bool (*signaled)(struct driver *driver);
 	/* Makes the fd not readable, unless something has happened that no turn has seen. */

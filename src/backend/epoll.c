@@ -197,6 +197,12 @@ static void perform_stream(struct epoll_state *state, struct request *request)
 		request->worker_state = 0;
 		request->stage = 0;
 	}
+	/* A receive that took all there was waits at once: arming looks again, so nothing is lost. */
+	if (request->code == REQUEST_RECEIVE && request->object->watch.emptied) {
+		request->object->watch.emptied = false;
+		park(request);
+		return;
+	}
 	result = stream_perform(request);
 	if (result == ABIO_WOULD_BLOCK) {
 		park(request);
@@ -207,6 +213,8 @@ static void perform_stream(struct epoll_state *state, struct request *request)
 		request->worker_state = 1; /* waits for time, not for readiness */
 		wait_until(state, request, sys.clock() + CONNECT_RETRY_NS);
 	} else {
+		if (request->code == REQUEST_RECEIVE)
+			request->object->watch.emptied = result > 0 && result < POOL_BUFFER_SIZE;
 		complete(request, result);
 	}
 }

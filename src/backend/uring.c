@@ -213,7 +213,7 @@ static void take_view(struct uring_state *state, struct request *request, int64_
 {
 	struct view *view;
 
-	request->object->watch.armed = (flags & IORING_CQE_F_SOCK_NONEMPTY) == 0;
+	request->object->watch.emptied = (flags & IORING_CQE_F_SOCK_NONEMPTY) == 0;
 	if ((flags & IORING_CQE_F_BUFFER) == 0)
 		return;
 	view = &request->driver->pool->views[flags >> IORING_CQE_BUFFER_SHIFT];
@@ -380,6 +380,14 @@ static bool more(struct driver *driver)
 	       work_flags(state) != 0 || io_uring_cq_ready(&state->ring) > 0;
 }
 
+static bool collectable(struct driver *driver)
+{
+	struct uring_state *state = uring_state_of(driver);
+
+	return !state->dead &&
+	       (work_flags(state) != 0 || io_uring_cq_ready(&state->ring) > 0);
+}
+
 static bool signaled(struct driver *driver)
 {
 	return uring_state_of(driver)->reaped && !uring_state_of(driver)->doubted;
@@ -466,7 +474,12 @@ static int32_t bind_thread(struct driver *driver)
 {
 	struct uring_state *state = uring_state_of(driver);
 
-	return state->deferred ? (int32_t)sys.ring_enable(&state->ring) : 0;
+	int64_t error = state->deferred ? sys.ring_enable(&state->ring) : 0;
+
+	/* Saves the kernel looking the descriptor up at each enter; where it cannot, it looks. */
+	if (error >= 0)
+		sys.ring_register(&state->ring);
+	return (int32_t)error;
 }
 
 /*
@@ -508,6 +521,7 @@ const struct backend uring_backend = {
 	.cancel = cancel,
 	.turn = turn,
 	.more = more,
+	.collectable = collectable,
 	.signaled = signaled,
 	.drain = drain,
 	.sleep = sleep_for,

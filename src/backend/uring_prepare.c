@@ -102,7 +102,7 @@ static void prepare_receive(struct request *request, struct io_uring_sqe *sqe)
 	if (request->object->class->socket) {
 		io_uring_prep_recv(sqe, request->fd, NULL, POOL_BUFFER_SIZE, 0);
 		/* The last receive emptied it: asking first would only fail. */
-		if (request->object->watch.armed != 0)
+		if (request->object->watch.emptied)
 			sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
 	} else {
 		io_uring_prep_read(sqe, request->fd, NULL, POOL_BUFFER_SIZE, (uint64_t)-1);

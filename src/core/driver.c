@@ -178,10 +178,12 @@ static uint32_t turn(struct driver *driver, uint8_t *events, uint32_t stride, ui
 			break;
 		if (driver->moved >= MOVED_MAX)
 			break;
+		/* With events to give, what is only to be submitted goes with what the host will start
+		 * on them: the fd stays readable, and one enter takes it all. */
+		if (filled > 0 && !driver->backend->collectable(driver))
+			break;
 		if (more(driver) || undelivered(driver))
 			continue;
-		if (filled > 0)
-			break;
 		if (drained)
 			return 0;
 		backend->drain(driver);

@@ -168,11 +168,19 @@ static int64_t do_accept(int fd)
 
 static int64_t do_receive(int fd, struct msghdr *message)
 {
+	const struct iovec *one = message->msg_iov;
+
+	if (message->msg_iovlen == 1)
+		return CALL(recv(fd, one->iov_base, one->iov_len, MSG_DONTWAIT));
 	return CALL(recvmsg(fd, message, MSG_DONTWAIT));
 }
 
 static int64_t do_send(int fd, const struct msghdr *message)
 {
+	const struct iovec *one = message->msg_iov;
+
+	if (message->msg_iovlen == 1)
+		return CALL(send(fd, one->iov_base, one->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL));
 	return CALL(sendmsg(fd, message, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
@@ -264,6 +272,11 @@ static void do_ring_destroy(struct io_uring *ring)
 static int64_t do_ring_enable(struct io_uring *ring)
 {
 	return io_uring_enable_rings(ring);
+}
+
+static int64_t do_ring_register(struct io_uring *ring)
+{
+	return io_uring_register_ring_fd(ring);
 }
 
 static int64_t do_ring_event(struct io_uring *ring, int fd)
@@ -360,7 +373,7 @@ static int64_t do_clock(void)
 		.epoll_take = do_epoll_take, .timer_create = do_timer_create,                   \
 		.timer_set = do_timer_set, .ring_create = do_ring_create,                       \
 		.ring_destroy = do_ring_destroy, .ring_enable = do_ring_enable,                 \
-		.ring_event = do_ring_event, .ring_probe = do_ring_probe,                       \
+		.ring_register = do_ring_register, .ring_event = do_ring_event, .ring_probe = do_ring_probe,                       \
 		.ring_buffers = do_ring_buffers, .ring_enter = do_ring_enter,                   \
 		.thread_start = do_thread_start, .thread_alive = do_thread_alive,               \
 		.names = do_names, .mark_page = do_mark_page, .clock = do_clock,                \

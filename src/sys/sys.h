@@ -63,6 +63,7 @@ struct sys_table {
 			       struct io_uring_params *params);
 	void (*ring_destroy)(struct io_uring *ring);
 	int64_t (*ring_enable)(struct io_uring *ring);
+	int64_t (*ring_register)(struct io_uring *ring);
 	int64_t (*ring_event)(struct io_uring *ring, int fd);
 	int64_t (*ring_probe)(struct io_uring *ring, struct io_uring_probe *probe, uint32_t count);
 	int64_t (*ring_buffers)(struct io_uring *ring, struct io_uring_buf_reg *registration);
