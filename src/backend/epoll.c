@@ -328,6 +328,11 @@ static bool more(struct driver *driver)
 	return !list_empty(&state->pending) || state->take || workers_pending(driver->workers);
 }
 
+static bool collectable(struct driver *driver)
+{
+	return state_of(driver)->take || workers_pending(driver->workers);
+}
+
 static bool signaled(struct driver *driver)
 {
 	(void)driver;
@@ -446,6 +451,7 @@ const struct backend epoll_backend = {
 	.begin = begin,
 	.turn = turn,
 	.more = more,
+	.collectable = collectable,
 	.signaled = signaled,
 	.drain = drain,
 	.sleep = sleep_for,
