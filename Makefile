@@ -87,11 +87,11 @@ FORCE:
 
 # ---- the C tests: every tests/*/test_*.c is a program, the other .c files beside it are linked in ---
 
-TEST_DIRS := conformance unit fault soak
-TEST_PROGRAMS := $(sort $(wildcard $(TEST_DIRS:%=tests/%/test_*.c)))
+TEST_PROGRAMS := $(sort $(wildcard tests/*/test_*.c))
+TEST_DIRS := $(sort $(dir $(TEST_PROGRAMS)))
 TESTS := $(TEST_PROGRAMS:%.c=$(BUILD)/%)
 HARNESS := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/harness/*.c)))
-TEST_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard $(TEST_DIRS:%=tests/%/*.c))))
+TEST_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard $(TEST_DIRS:%=%*.c))))
 helpers = $(filter-out $(BUILD)/obj/$(1)/test_%,$(filter $(BUILD)/obj/$(1)/%,$(TEST_OBJECTS)))
 
 $(HARNESS) $(TEST_OBJECTS): ABIO_CFLAGS += -Itests/harness
@@ -101,7 +101,7 @@ $(HARNESS) $(TEST_OBJECTS): | setup-test
 tests: $(TESTS) ## build the C test programs of the variant
 
 .SECONDEXPANSION:
-$(TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $$(call helpers,$$(patsubst %/,%,$$(dir $$*))) $(HARNESS) $(ARCHIVE)
+$(TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $$(call helpers,$$(subst $$(BUILD)/,,$$(@D))) $(HARNESS) $(ARCHIVE)
 	@mkdir -p $(@D)
 	@echo "  LINK    $@"
 	@$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) \

@@ -25,8 +25,9 @@ LOGS = ROOT / "build/check"
 VENV_PYTHON = str(ROOT / "build/venv/bin/python")
 PYTEST = [VENV_PYTHON, "-m", "pytest", "-q"]
 REFUSE = "build/tools/refuse_uring"
-TEST_ROOMS = ("unit", "conformance", "fault", "soak")
-VARIANTS = ("", "asan-gcc", "asan-clang")
+# Those that must be there; a directory of tests that is new is run as well.
+TEST_ROOMS = ("unit", "conformance", "counts", "fault", "soak")
+VARIANTS = ("gcc", "asan-gcc", "asan-clang")
 HANG_SECONDS = 600
 COUNT = re.compile(r"(\d+) (passed|failed|skipped|errors?)\b")
 BAD = {"failed", "error", "errors"}
@@ -52,21 +53,26 @@ class Suite:
 
     @property
     def log(self) -> Path:
-        return LOGS / (re.sub(r"[^a-z0-9.]+", "-", self.name.lower()) + ".log")
+        name = re.sub(r"[^a-z0-9.]+", "-", self.name.lower()).strip("-")
+        return LOGS / f"{name}.log"
 
     def fail(self, remark: str) -> None:
         self.failed += 1
         self.remarks.append(remark)
 
 
+def c_rooms() -> list[str]:
+    return sorted({program.parent.name for program in ROOT.glob("tests/*/test_*.c")})
+
+
 def c_suites(variant: str, rooms: tuple[str, ...], wrap: tuple[str, ...] = ()) -> list[Suite]:
     """One suite per directory of C tests; `wrap` is put before each program."""
-    build = f"build/{variant}" if variant else "build"
+    build = f"build/{variant}"
     suites = []
     for room in rooms:
         programs = sorted(ROOT.glob(f"tests/{room}/test_*.c"))
         binaries = [f"{build}/tests/{room}/{program.stem}" for program in programs]
-        label = " ".join((variant or "gcc", *wrap[1:])) if wrap else variant or "gcc"
+        label = f"{variant}, io_uring refused by {wrap[1]}" if wrap else variant
         suites.append(
             Suite(
                 f"C {room} ({label})",
@@ -113,14 +119,15 @@ def everything() -> list[Suite]:
         Suite("contract", [Command([VENV_PYTHON, "tests/abi/test_generate.py"])]),
         Suite("library", [Command(["python3", "scripts/check_library.py"])], ["lib"]),
     ]
-    suites += c_suites("", TEST_ROOMS)
+    rooms = tuple(dict.fromkeys((*TEST_ROOMS, *c_rooms())))
+    suites += c_suites("gcc", rooms)
     for error in ("EPERM", "ENOSYS"):
-        suites += c_suites("", ("conformance",), (REFUSE, error))
+        suites += c_suites("gcc", ("conformance",), (REFUSE, error))
     suites += python_suites()
     suites += lua_suites()
     suites.append(Suite("newcomer", [Command([*PYTEST, "tests/newcomer"])], ["lib", "python", "lua"]))
     for variant in VARIANTS[1:]:
-        suites += c_suites(variant, TEST_ROOMS)
+        suites += c_suites(variant, rooms)
     return suites
 
 
@@ -220,7 +227,7 @@ def main() -> int:
     LOGS.mkdir(parents=True, exist_ok=True)
     if arguments.soak:
         os.environ["ABIO_SOAK"] = "long"
-        suites = c_suites("", ("soak",))
+        suites = c_suites("gcc", ("soak",))
     else:
         suites = everything()
     if arguments.words:
