@@ -1,0 +1,334 @@
+-- core_ffi.lua: how LuaJIT calls libabio: the same functions as the C module abio.core.
+--
+-- The FFI calls every function by its declaration in abio.cdef.  That is right as long as no function
+-- calls into Lua, which none does in this version: an FFI call that re-enters Lua breaks compiled
+-- code.  Objects a host implements will be called through the C module.
+--
+-- The library is never unloaded, and its functions are taken out of it once, at load: finalizers may
+-- run in any order when the state closes.  Memory of ffi.new outlives all finalizers, and what is in
+-- flight is held by the table of operations, which the driver's finalizer keeps until it has ended.
+
+local ffi = require("ffi")
+local generated = require("abio.generated")
+
+local cdef = generated.text("abio.cdef")
+ffi.cdef(cdef)
+ffi.cdef("int64_t lseek64(int fd, int64_t offset, int whence);")
+
+local cast, new, sizeof, string_of = ffi.cast, ffi.new, ffi.sizeof, ffi.string
+
+local DRAIN_EVENTS = 64
+local MORE, HANDLE, VIEW = 1, 8, 32
+local SEEK_END = 2
+
+local raw = {}
+local core = {
+	raw = raw,
+	calls = "luajit",
+	hash = cdef:match("sha256 of the description: (%x+)"),
+	sizes = { event = sizeof("struct abio_event"), address = sizeof("struct abio_address") },
+}
+
+-- ---- calls -------------------------------------------------------------------------------------
+
+local address_type = ffi.typeof("const struct abio_address *")
+local open_type = ffi.typeof("const struct abio_open_options *")
+local connect_type = ffi.typeof("const struct abio_connect_options *")
+local listen_type = ffi.typeof("const struct abio_listen_options *")
+local driver_type = ffi.typeof("const struct abio_driver_options *")
+
+local function struct(type, text)
+	return text and cast(type, text) or nil
+end
+
+-- Functions that take structs or bring numbers back, by hand; all others as they are declared.
+local function wrappers(library)
+	local handle, second = new("uint64_t[1]"), new("uint64_t[1]")
+	local number, instant = new("int32_t[1]"), new("int64_t[1]")
+	local bits = new("uint32_t[1]")
+
+	-- `fn` calls a function whose last argument brings a number back in `cell`.
+	local function out(cell, fn)
+		return function(...)
+			cell[0] = 0
+			local code = fn(...)
+			return code, tonumber(cell[0])
+		end
+	end
+	return {
+		error_name = function(code)
+			return string_of(library.abio_error_name(code))
+		end,
+		error_text = function(code)
+			return string_of(library.abio_error_text(code))
+		end,
+		clock = out(instant, function()
+			return library.abio_clock(instant)
+		end),
+		driver_create = out(handle, function(options)
+			return library.abio_driver_create(struct(driver_type, options), handle)
+		end),
+		open = function(driver, path, length, options, token)
+			return library.abio_open(driver, path, length, struct(open_type, options), token)
+		end,
+		connect = function(driver, address, options, token)
+			return library.abio_connect(driver, cast(address_type, address),
+				struct(connect_type, options), token)
+		end,
+		listen = out(handle, function(driver, address, options)
+			return library.abio_listen(driver, cast(address_type, address),
+				struct(listen_type, options), handle)
+		end),
+		adopt = out(handle, function(driver, fd, kind, flags)
+			return library.abio_adopt(driver, fd, kind, flags, handle)
+		end),
+		detach = out(number, function(io)
+			return library.abio_detach(io, number)
+		end),
+		move = out(handle, function(io, to)
+			return library.abio_move(io, to, handle)
+		end),
+		try_accept = out(handle, function(io, flags)
+			return library.abio_try_accept(io, flags, handle)
+		end),
+		pipe = function(driver, flags)
+			local code = library.abio_pipe(driver, flags, handle, second)
+			return code, tonumber(handle[0]), tonumber(second[0])
+		end,
+		ready_fd = function(io, interest)
+			local code = library.abio_ready_fd(io, interest, number, bits)
+			return code, number[0], bits[0]
+		end,
+	}
+end
+
+local C = {}
+
+local function symbol(library, name)
+	local ok, fn = pcall(function()
+		return library["abio_" .. name]
+	end)
+	return ok and fn or nil
+end
+
+function core.load(path)
+	local ok, library = pcall(ffi.load, path)
+	if not ok then
+		return nil, library
+	elseif not symbol(library, "api") then
+		return nil, path .. ": has no abio_api"
+	end
+	local root = library.abio_api(0)
+	if root == nil then
+		return nil, path .. ": has no version 0"
+	end
+	C.library = library
+	local by_hand = wrappers(library)
+	for name in cdef:gmatch("%f[%w_]abio_([%w_]+)%(") do
+		local fn = symbol(library, name)
+		if fn then
+			C[name] = fn
+			raw[name] = by_hand[name] or fn
+		end
+	end
+	return true
+end
+
+-- ---- memory and structs ------------------------------------------------------------------------
+
+function core.memory(size)
+	return new("uint8_t[?]", size)
+end
+
+function core.memory_text(memory, length)
+	assert(length <= sizeof(memory), "out of range")
+	return string_of(memory, length)
+end
+
+core["struct"] = function(...)
+	local count = select("#", ...)
+	local words = new("uint32_t[?]", count + 1, 4 * (count + 1), ...)
+	return string_of(words, 4 * (count + 1))
+end
+
+function core.address(family, port, bytes, scope)
+	local address = new("struct abio_address")
+	assert(#bytes <= sizeof(address.data), "address too long")
+	address.size, address.family, address.port = sizeof(address), family, port
+	address.scope, address.length = scope or 0, #bytes
+	ffi.copy(address.data, bytes, #bytes)
+	return string_of(address, sizeof(address))
+end
+
+local function address_table(address)
+	return {
+		family = address.family,
+		port = address.port,
+		scope = address.scope,
+		data = string_of(address.data, math.min(address.length, sizeof(address.data))),
+	}
+end
+
+local function sized(type)
+	local value = new(type)
+	value.size = sizeof(value)
+	return value
+end
+
+function core.io_info(io)
+	local info = sized("struct abio_io_info")
+	local code = C.info(io, info)
+	if code < 0 then
+		return code
+	end
+	return {
+		kind = info.kind,
+		fd = info.fd,
+		local_address = address_table(info["local"]),
+		peer_address = address_table(info.peer),
+	}
+end
+
+function core.has_trait(io, trait)
+	return C.query(io, trait, sized("struct abio_trait_info")) == 0
+end
+
+-- The size of a file, or a code.  Nobody uses the descriptor's own cursor.
+function core.length(io)
+	local info = sized("struct abio_io_info")
+	local code = C.info(io, info)
+	if code < 0 then
+		return code
+	end
+	local length = tonumber(ffi.C.lseek64(info.fd, 0, SEEK_END))
+	return length >= 0 and length or ffi.C.ABIO_E_UNSUPPORTED
+end
+
+function core.driver_state(driver)
+	local state = sized("struct abio_driver_state")
+	local code = C.driver_info(driver, state)
+	if code < 0 then
+		return code
+	end
+	return {
+		backend = state.backend,
+		flags = state.flags,
+		fallback_error = state.fallback_error,
+		in_flight = state.in_flight,
+		undelivered = state.undelivered,
+		reason = string_of(state.reason),
+	}
+end
+
+function core.abi()
+	local info = sized("struct abio_abi")
+	C.abi_info(info)
+	local hash = {}
+	for index = 0, sizeof(info.hash) - 1 do
+		hash[index + 1] = ("%02x"):format(info.hash[index])
+	end
+	return { major = info.major, minor = info.minor, patch = info.patch, hash = table.concat(hash) }
+end
+
+function core.clock()
+	local _, now = raw.clock()
+	return now
+end
+
+local bytes_type = ffi.typeof("const uint8_t *")
+
+function core.put(io, text, offset)
+	local length = #text - offset
+	return C.put(io, cast(bytes_type, text) + offset, length > 0x7fffffff and 0x7fffffff or length)
+end
+
+
+-- ---- events ------------------------------------------------------------------------------------
+
+function core.events(count)
+	return new("struct abio_event[?]", count)
+end
+
+function core.event(events, index)
+	local event = events[index]
+	local flags = event.flags
+	local handle = nil
+	if flags % (2 * HANDLE) >= HANDLE then
+		handle = tonumber(event.handle)
+	end
+	return tonumber(event.token), tonumber(event.result), tonumber(event.progress), handle,
+		flags % (2 * MORE) >= MORE
+end
+
+function core.view(events, index, length)
+	local event = events[index]
+	if event.flags % (2 * VIEW) < VIEW or length <= 0 then
+		return ""
+	end
+	return string_of(cast("const char *", cast("uintptr_t", event.data)), length)
+end
+
+-- ---- what must be given back -------------------------------------------------------------------
+
+local function drain(driver)
+	local release, close, wait, abandon = C.release, C.driver_close, C.driver_wait, C.driver_abandon
+	local busy = ffi.C.ABIO_E_BUSY
+	local events = new("struct abio_event[?]", DRAIN_EVENTS)
+	if C.driver_shutdown(driver) < 0 then
+		abandon(driver)
+		return
+	end
+	while close(driver) == busy do
+		local count = wait(driver, events, sizeof("struct abio_event"), DRAIN_EVENTS, -1)
+		for index = 0, count - 1 do
+			if events[index].flags % (2 * HANDLE) >= HANDLE then
+				release(events[index].handle)
+			end
+		end
+		if count < 0 then
+			abandon(driver)
+			return
+		end
+	end
+end
+
+-- A userdata with a finalizer: tables have none here.
+local function finalized(value, fn)
+	local object = newproxy(true)
+	local meta = getmetatable(object)
+	meta.value = value
+	meta.__gc = function()
+		if meta.value then
+			fn(meta.value)
+			meta.value = nil
+		end
+	end
+	return object
+end
+
+function core.driver(options, operations)
+	local code, handle = raw.driver_create(options)
+	if code < 0 then
+		return nil, code
+	end
+	local object = finalized(handle, drain)
+	getmetatable(object).operations = operations
+	return object, handle
+end
+
+function core.driver_closed(object)
+	getmetatable(object).value = nil
+end
+
+function core.guard(io)
+	local release = C.release
+	return finalized(io, function(handle)
+		release(handle)
+	end)
+end
+
+function core.disarm(guard)
+	getmetatable(guard).value = nil
+end
+
+return core

@@ -1,0 +1,101 @@
+-- native.lua: finds the shared library and the core that calls it.
+--
+-- PUC Lua calls through the C module abio.core (libffi), LuaJIT through abio.core_ffi; both give the
+-- same functions.  The library is the one that the environment's ABIO_LIBRARY names, else
+-- libabio.so.0 beside a directory of package.cpath, else the system's.  A library that lacks what
+-- these modules need is refused here, with a sentence that says what.
+
+local generated = require("abio.generated")
+
+local SONAME = "libabio.so.0"
+local MAJOR, MINOR = 0, 1
+
+-- Every function that the modules call; the rest of the library is still reachable through core.raw.
+local NEEDED = {
+	"abi_info", "error_text", "clock",
+	"driver_create", "driver_fd", "driver_poll", "driver_wait", "driver_wake", "driver_shutdown",
+	"driver_close", "driver_abandon", "driver_info",
+	"release", "close", "cancel", "query", "info",
+	"open", "connect", "listen", "resolve", "adopt", "detach", "pipe", "timer", "accept",
+	"receive", "receive_pause", "receive_resume", "put", "flush", "shutdown",
+	"read_at", "write_at_all", "sync",
+}
+
+local function exists(path)
+	local file = io.open(path, "rb")
+	if file then
+		file:close()
+	end
+	return file ~= nil
+end
+
+local function candidates()
+	local named = os.getenv("ABIO_LIBRARY")
+	if named and named ~= "" then
+		return { named }
+	end
+	local list, seen = {}, {}
+	local function add(path)
+		if not seen[path] and exists(path) then
+			list[#list + 1] = path
+		end
+		seen[path] = true
+	end
+	for template in package.cpath:gmatch("[^;]+") do
+		local folder = template:match("^(.*)/[^/]*%?")
+		if folder then
+			add(folder .. "/" .. SONAME)
+			add(folder .. "/../lib/" .. SONAME)
+		end
+	end
+	list[#list + 1] = SONAME
+	return list
+end
+
+-- LuaJIT is known by its own table; the C core is for interpreters without an FFI.
+local core = require(rawget(_G, "jit") and "abio.core_ffi" or "abio.core")
+
+local function load()
+	local tried = {}
+	for _, path in ipairs(candidates()) do
+		local ok, message = core.load(path)
+		if ok then
+			return path
+		end
+		tried[#tried + 1] = "\n\t" .. tostring(message)
+	end
+	error("abio: the shared library cannot be loaded:" .. table.concat(tried), 0)
+end
+
+-- Refuses a library without what is needed.  Returns what it says of itself.
+local function check(path)
+	local missing = {}
+	for _, name in ipairs(NEEDED) do
+		if not core.raw[name] then
+			missing[#missing + 1] = "abio_" .. name
+		end
+	end
+	if #missing > 0 then
+		error(("abio: %s has no %s: install version %d.%d or later, or set ABIO_LIBRARY")
+			:format(path, table.concat(missing, ", "), MAJOR, MINOR), 0)
+	end
+	local abi = core.abi()
+	if abi.major ~= MAJOR or abi.minor < MINOR then
+		error(("abio: %s is version %d.%d.%d, and this module needs %d.%d")
+			:format(path, abi.major, abi.minor, abi.patch, MAJOR, MINOR), 0)
+	end
+	return abi
+end
+
+local path = load()
+local abi = check(path)
+
+return {
+	core = core,
+	constants = generated.constants(),
+	path = path,
+	version = ("%d.%d.%d"):format(abi.major, abi.minor, abi.patch),
+	hash = abi.hash,
+	-- Whether the library was built from the very description that the core was.
+	same_description = abi.hash == core.hash,
+}

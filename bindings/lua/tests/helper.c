@@ -1,0 +1,70 @@
+/*
+ * helper.c: what the tests need of the system and Lua 5.4 does not give: poll(2), socket options of
+ * an adopted pair, and a second Lua state that is closed with operations in flight.
+ */
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+__attribute__((visibility("default"))) int luaopen_abio_test_helper(lua_State *L);
+
+/* poll(fd, seconds): whether it is readable. */
+static int poll_fd(lua_State *L)
+{
+	struct pollfd entry = {.fd = (int)luaL_checkinteger(L, 1), .events = POLLIN};
+	int milliseconds = (int)(luaL_checknumber(L, 2) * 1000);
+
+	lua_pushboolean(L, poll(&entry, 1, milliseconds) == 1 && (entry.revents & POLLIN));
+	return 1;
+}
+
+/* pair(): two descriptors of a Unix stream socket. */
+static int pair(lua_State *L)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+		return luaL_error(L, "socketpair failed");
+	lua_pushinteger(L, fds[0]);
+	lua_pushinteger(L, fds[1]);
+	return 2;
+}
+
+static int close_fd(lua_State *L)
+{
+	lua_pushinteger(L, close((int)luaL_checkinteger(L, 1)));
+	return 1;
+}
+
+/* state(script): runs it in a new Lua state and closes that; nil, or what went wrong. */
+static int state(lua_State *L)
+{
+	const char *script = luaL_checkstring(L, 1);
+	lua_State *other = luaL_newstate();
+
+	if (other == NULL)
+		return luaL_error(L, "no memory");
+	luaL_openlibs(other);
+	if (luaL_dostring(other, script)) {
+		lua_pushstring(L, lua_tostring(other, -1));
+		lua_close(other);
+		return 1;
+	}
+	lua_close(other);
+	lua_pushnil(L);
+	return 1;
+}
+
+int luaopen_abio_test_helper(lua_State *L)
+{
+	static const luaL_Reg functions[] = {
+		{"poll", poll_fd}, {"pair", pair}, {"close", close_fd}, {"state", state}, {NULL, NULL},
+	};
+
+	luaL_newlib(L, functions);
+	return 1;
+}

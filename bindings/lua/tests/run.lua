@@ -1,0 +1,39 @@
+-- run.lua: every test of the Lua binding.
+--
+--   lua5.4 bindings/lua/tests/run.lua [PATTERN]        in the top folder, after `make lua`
+--
+-- The same with luajit.  ABIO_BACKEND=uring|epoll chooses the backend.  LUA_PATH and LUA_CPATH may
+-- name another place for the module and its C part; else it is the source tree's.
+
+local here = arg[0]:match("^(.*/)") or "./"
+package.path = here .. "?.lua;" .. package.path .. ";" .. here .. "../?.lua;" .. here .. "../?/init.lua"
+package.cpath = package.cpath .. ";" .. here .. "../../../build/lua5.4/?.so"
+
+-- The C helper is built where all outputs are, next to the C module it is tested with.
+local function build_helper()
+	local core = package.searchpath and package.searchpath("abio.core", package.cpath)
+	local folder = core and core:match("^(.*)/abio/core%.so$")
+	if not folder or rawget(_G, "jit") then
+		return
+	end
+	local output = folder .. "/abio_test_helper.so"
+	os.execute(("test %s -nt %shelper.c || cc -std=gnu11 -O1 -fPIC -shared -I/usr/include/lua5.4 -o %s %shelper.c")
+		:format(output, here, output, here))
+	package.cpath = folder .. "/?.so;" .. package.cpath
+end
+
+build_helper()
+
+local harness = require("harness")
+local abio = require("abio")
+
+for _, name in ipairs({
+	"test_buffer", "test_core", "test_file", "test_stream", "test_task", "test_host", "test_memory",
+}) do
+	require(name)
+end
+
+local info = abio.info()
+print(("# %s, %s, backend %s (%s)"):format(rawget(_G, "jit") and jit.version or _VERSION, info.calls,
+	info.backend, info.reason))
+os.exit(harness.run(abio, arg[1]) and 0 or 1, true)
