@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import unittest
+from pathlib import Path
 
 from emit import errnos
 
@@ -16,6 +17,7 @@ from support import (
     COMPILERS,
     CXX,
     GENERATED,
+    ROOT,
     WARN,
     WARN_CXX,
     compiles,
@@ -252,15 +254,25 @@ class Texts(unittest.TestCase):
             for code, _ in function.errors:
                 self.assertIn(code, text, f"{function.name} {code}")
 
-    def test_the_program_in_the_header_compiles(self) -> None:
+    def test_the_program_in_the_header_works(self) -> None:
         essay = (GENERATED / "abio.h").read_text().split("*/")[0]
-        lines = re.findall(r"^ \* \t(.*)$|^ \*$", essay[essay.index("A WHOLE PROGRAM") :], re.M)
+        start = essay.index("A WHOLE PROGRAM")
+        lines = re.findall(r"^ \* \t(.*)$|^ \*$", essay[start:], re.M)
         program = "\n".join(lines) + "\n"
         self.assertIn("int main(void)", program)
         for compiler in COMPILERS:
-            self.assertEqual(
-                compiles(compiler, "-std=gnu11", *WARN, f"-I{GENERATED}", source=program), ""
-            )
+            found = compiles(compiler, "-std=gnu11", *WARN, f"-I{GENERATED}", source=program)
+            self.assertEqual(found, "")
+        library = ROOT / "build" / "lib"
+        if not (library / "libabio.so").exists():
+            self.skipTest("the library is not built: compiled, not run")
+        with scratch() as folder:
+            (folder / "program.c").write_text(program)
+            options = (f"-I{GENERATED}", f"-L{library}", "-labio", f"-Wl,-rpath,{library}")
+            done = run(COMPILERS[0], "program.c", *options, "-o", "program", cwd=folder)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            done = run(folder / "program")
+            self.assertEqual(done.stdout, Path("/etc/hostname").read_text()[:64], done.stderr)
 
 
 class Hosts(unittest.TestCase):

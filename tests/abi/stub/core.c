@@ -23,7 +23,10 @@ enum {
 	RANDOM = 99
 };
 
-enum { WANT_DRIVER = 1, WANT_IO = 2 };
+enum {
+	WANT_DRIVER = 1,
+	WANT_IO = 2
+};
 
 static int forked, foreign;
 
@@ -51,8 +54,8 @@ struct driver {
 
 int32_t dispatch_io(uint64_t handle, uint32_t how, struct object **self)
 {
-	static struct object stream = {&stream_class}, file = {&file_class};
-	static struct object listener = {&listener_class};
+	static struct object stream = { &stream_class }, file = { &file_class };
+	static struct object listener = { &listener_class };
 	int32_t error = look(handle, WANT_IO, how, 1);
 
 	if (!error)
@@ -110,8 +113,8 @@ void dispatch_fill(void *given, const void *full, uint32_t size)
 
 int main(void)
 {
-	struct misuse_handles all = {DRIVER,   SHUT_DRIVER, GONE_DRIVER, FILE_IO, STREAM,
-				     LISTENER, CLOSED_IO,   GONE_IO,     RANDOM};
+	struct misuse_handles all = { DRIVER,   SHUT_DRIVER, GONE_DRIVER, FILE_IO, STREAM,
+				      LISTENER, CLOSED_IO,   GONE_IO,     RANDOM };
 	const char *wrong;
 	uint32_t i, failed = 0;
 
