@@ -121,7 +121,7 @@ async def serve_abio() -> Server:
             pass
 
     server = await abio.start_server(echo, "127.0.0.1", 0, backlog=BACKLOG)
-    announce(server.sockets[0].getsockname()[1], abio.info().reason)
+    announce(int(server.sockets[0].getsockname()[1]), abio.info().reason)
     return server
 
 
