@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 import demo_tree
@@ -127,19 +128,30 @@ def all_names() -> list[str]:
     return sorted(str(path.relative_to(TREE)) for path in TREE.rglob("*") if path.is_file())
 
 
+@contextmanager
+def indented(quiet: bool) -> Iterator[int | IO[bytes] | None]:
+    """Where a program's progress goes to stand in line with ours."""
+    if quiet:
+        yield subprocess.DEVNULL
+        return
+    with subprocess.Popen(["sed", "-u", "s/^/    /"], stdin=subprocess.PIPE) as lines:
+        yield lines.stdin
+
+
 def fetch(server: Server, backend: str, names: list[str], out: Path, quiet: bool = False) -> Row:
     """Fetches names with the Lua client; the row has what it measured itself."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     listing = WORK / "list.txt"
     listing.write_text("".join(f"/{quote(name)}\n" for name in names))
-    done = run(
-        LUA, "examples/fetch_files.lua", "--url", server.url, "--list", str(listing),
-        "--out", str(out), "--jobs", str(JOBS),
-        env=environment(backend),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL if quiet else None,
-    )  # fmt: skip
+    with indented(quiet) as progress:
+        done = run(
+            LUA, "examples/fetch_files.lua", "--url", server.url, "--list", str(listing),
+            "--out", str(out), "--jobs", str(JOBS),
+            env=environment(backend),
+            stdout=subprocess.PIPE,
+            stderr=progress,
+        )  # fmt: skip
     said = json.loads(done.stdout.splitlines()[-1])
     if said["backend"] != backend:
         raise Failure(f"the client ran on {said['backend']}, not on {backend}")
