@@ -78,9 +78,14 @@ def c_echo(connections: int) -> Workload:
         c_server("liburing", "echo_uring"),
         c_server("libuv", "echo_uv"),
     )
+    ways = {"": "receive", "-read": "read", "-wait": "wait"}
     lines = tuple(
-        Line(f"c-echo{suffix}-{connections}", c_server(f"abio{suffix}", "echo_abio", "--mode", mode), peers)
-        for suffix, mode in (("", "receive"), ("-read", "read"), ("-wait", "wait"))
+        Line(
+            f"c-echo{suffix}-{connections}",
+            c_server(f"abio{suffix}", "echo_abio", "--mode", mode),
+            peers,
+        )
+        for suffix, mode in ways.items()
     )
     return Workload("echo", connections, lines)
 

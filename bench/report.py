@@ -42,7 +42,9 @@ class Row:
         }
 
 
-def row_of(name: str, metric: str, peer: str, ours: Sequence[Round], theirs: Sequence[Round]) -> Row:
+def row_of(
+    name: str, metric: str, peer: str, ours: Sequence[Round], theirs: Sequence[Round]
+) -> Row:
     if len(ours) != len(theirs) or not ours:
         raise BenchError(f"{name}: the rounds of abio and {peer} do not pair up")
     abio = [measured[metric] for measured in ours]
@@ -78,7 +80,7 @@ def by_name(rows: Iterable[Row]) -> dict[str, dict[str, Row]]:
 
 
 def table(rows: Iterable[Row]) -> str:
-    """One line per comparison: for each metric abio, the peer, and the ratio; * where abio loses."""
+    """One line per comparison: abio, the peer and the ratio by metric; * where abio loses."""
     titles = "".join(f"{metric:>27}" for metric in METRICS)
     columns = f"{'abio':>10}{'peer':>9}{'ratio':>7} " * len(METRICS)
     lines = [f"{'':42}{titles}", f"{'':42}{columns}"]
@@ -107,7 +109,7 @@ def losing(rows: Iterable[Row]) -> str:
 
 
 def saturated(measured: Measured) -> list[str]:
-    """Who was faster than the load generator, so that `ops_per_s` is the generator's, not theirs."""
+    """Who kept the load generator busy all the time: their `ops_per_s` is its limit."""
     return [
         participant.name
         for participant, rounds in measured.items()

@@ -224,8 +224,11 @@ def run(options: argparse.Namespace) -> None:
     options.results.write_text(json.dumps([row.as_json() for row in rows], indent=1) + "\n")
     print(report.table(rows), report.losing(rows), sep="\n\n", end="\n\n")
     print(*bound, report.environment(bench.backends, bench.counter.how, cores), sep="\n")
-    print(f"medians of {options.rounds} interleaved rounds of {options.seconds} s; ratio: median of "
-          f"abio / peer, round by round; messages of {MESSAGE} bytes, reads of {BLOCK}")
+    print(
+        f"medians of {options.rounds} interleaved rounds of {options.seconds} s, "
+        f"messages of {MESSAGE} bytes, reads of {BLOCK}; "
+        "ratio: median of abio / peer, round by round"
+    )
     print(f"rows: {options.results}")
 
 
@@ -235,7 +238,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--only", metavar="PATTERN", help="only rows whose name matches")
     parser.add_argument("--rounds", type=int, help="counted rounds (5; quick: 1)")
     parser.add_argument("--seconds", type=float, help="measured time of each (1.0; quick: 0.2)")
-    parser.add_argument("--backend", choices=["uring", "epoll"], help="of abio, instead of its choice")
+    parser.add_argument("--backend", choices=["uring", "epoll"], help="for abio")
     parser.add_argument("--results", type=Path, default=OUT / "results.json")
     options = parser.parse_args()
     options.rounds = options.rounds or (1 if options.quick else 5)
