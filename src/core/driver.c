@@ -233,10 +233,15 @@ int32_t impl_driver_poll(struct driver *driver, struct abio_event *events, uint3
 	return (int32_t)filled;
 }
 
+static bool working(const struct driver *driver)
+{
+	return driver->in_flight > 0 || driver->background > 0;
+}
+
 /* After a shutdown the last thing to end may have no event: there is nothing to wait for any more. */
 static bool over(const struct driver *driver)
 {
-	return driver->shut && driver->in_flight == 0 && driver->background == 0;
+	return driver->shut && !working(driver);
 }
 
 int32_t impl_driver_wait(struct driver *driver, struct abio_event *events, uint32_t stride,
@@ -377,17 +382,12 @@ static void end_mail(struct list *mail)
 		object_unreferenced(container_of(link, struct object, in_inbox));
 }
 
-int32_t impl_driver_close(struct driver *driver)
+static void close_idle(struct driver *driver)
 {
 	struct list mail;
 	struct list *link;
 	struct slot *slot = driver->slot;
 
-	if (driver->polling)
-		return ABIO_E_REENTERED;
-	open_mail(driver);
-	if (driver->in_flight > 0 || driver->background > 0 || !list_empty(&driver->events))
-		return ABIO_E_BUSY;
 	driver->polling = true; /* nothing signals from here on */
 	for (link = driver->objects.next; link != &driver->objects; link = link->next)
 		object_end(container_of(link, struct object, in_driver));
@@ -397,6 +397,16 @@ int32_t impl_driver_close(struct driver *driver)
 	destroy(driver);
 	if (handle_release(driver->id) == 0)
 		driver_free(slot);
+}
+
+int32_t impl_driver_close(struct driver *driver)
+{
+	if (driver->polling)
+		return ABIO_E_REENTERED;
+	open_mail(driver);
+	if (working(driver) || !list_empty(&driver->events))
+		return ABIO_E_BUSY;
+	close_idle(driver);
 	return 0;
 }
 
@@ -494,6 +504,18 @@ static void abandon_object(struct object *object)
 	list_init(&object->operations);
 }
 
+/* Handles in them are closed with the driver's other objects. */
+static void drop_events(struct driver *driver)
+{
+	struct list *link;
+
+	while ((link = list_take(&driver->events)) != NULL) {
+		struct event_node *node = container_of(link, struct event_node, link);
+
+		node->consumed(node);
+	}
+}
+
 int32_t impl_driver_abandon(struct driver *driver)
 {
 	bool forked = driver->slot->epoch != platform_epoch();
@@ -503,6 +525,11 @@ int32_t impl_driver_abandon(struct driver *driver)
 
 	if (driver->polling && !forked)
 		return ABIO_E_REENTERED;
+	if (!forked && !working(driver)) {
+		drop_events(driver);
+		close_idle(driver);
+		return 0;
+	}
 	driver->polling = true;
 	for (link = driver->objects.next; link != &driver->objects; link = link->next)
 		abandon_object(container_of(link, struct object, in_driver));
