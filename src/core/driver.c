@@ -14,13 +14,10 @@
 #include <string.h>
 
 #include "backend.h"
-#include "check.h"
 #include "object.h"
 #include "operation.h"
 #include "platform.h"
-#include "pool.h"
 #include "traits.h"
-#include "workers.h"
 
 #define STEPS_MAX 256u /* turns of one poll; the fd stays readable when they are used up */
 #define MOVED_MAX (4u << 20) /* bytes of one poll in operations that go on: other streams wait */
@@ -85,20 +82,15 @@ int32_t driver_enter(struct slot *home)
 	return 0;
 }
 
-static void recycle(struct driver *driver)
+void driver_recycle(struct driver *driver)
 {
 	if (!list_empty(&driver->views))
 		driver->backend->recycle(driver, &driver->views);
 	operation_end_lingering(driver);
 }
 
-static bool unreferenced(const struct object *object)
-{
-	return (uint32_t)atomic_load(&object->slot->state) == 0;
-}
-
 /* Objects that other threads released or moved here. */
-static void open_mail(struct driver *driver)
+void driver_open_mail(struct driver *driver)
 {
 	struct list mail;
 	struct list *link;
@@ -117,7 +109,7 @@ static void open_mail(struct driver *driver)
 			object->arriving = false;
 			list_append(&driver->objects, &object->in_driver);
 		}
-		if (unreferenced(object))
+		if (object_unheld(object))
 			object_unreferenced(object);
 	}
 }
@@ -170,7 +162,7 @@ static uint32_t turn(struct driver *driver, uint8_t *events, uint32_t stride, ui
 	bool drained = false;
 
 	for (uint32_t step = 0; step < STEPS_MAX; step++) {
-		open_mail(driver);
+		driver_open_mail(driver);
 		outbox_start_dirty(driver);
 		backend->turn(driver);
 		filled = deliver(driver, events, stride, capacity, filled);
@@ -217,7 +209,7 @@ int32_t impl_driver_poll(struct driver *driver, struct abio_event *events, uint3
 	driver->polling = true;
 	driver->failure = 0;
 	driver->moved = 0;
-	recycle(driver);
+	driver_recycle(driver);
 	if (driver->backend->begin != NULL)
 		driver->backend->begin(driver);
 	filled = turn(driver, (uint8_t *)events, stride, capacity);
@@ -233,7 +225,7 @@ int32_t impl_driver_poll(struct driver *driver, struct abio_event *events, uint3
 	return (int32_t)filled;
 }
 
-static bool working(const struct driver *driver)
+bool driver_working(const struct driver *driver)
 {
 	return driver->in_flight > 0 || driver->background > 0;
 }
@@ -241,7 +233,7 @@ static bool working(const struct driver *driver)
 /* After a shutdown the last thing to end may have no event: there is nothing to wait for any more. */
 static bool over(const struct driver *driver)
 {
-	return driver->shut && !working(driver);
+	return driver->shut && !driver_working(driver);
 }
 
 int32_t impl_driver_wait(struct driver *driver, struct abio_event *events, uint32_t stride,
@@ -283,264 +275,5 @@ int32_t impl_driver_submit(struct driver *driver)
 	driver->polling = false;
 	if (more(driver) || undelivered(driver))
 		driver_signal(driver);
-	return 0;
-}
-
-int32_t impl_driver_shutdown(struct driver *driver)
-{
-	struct list *link;
-
-	driver->shut = true;
-	for (link = driver->operations.next; link != &driver->operations;) {
-		struct operation *operation = container_of(link, struct operation, in_driver);
-
-		link = link->next;
-		if (operation->canceled)
-			continue;
-		operation_cancel(operation);
-		link = driver->operations.next;
-	}
-	open_mail(driver);
-	for (link = driver->objects.next; link != &driver->objects;) {
-		struct object *object = container_of(link, struct object, in_driver);
-
-		/* Closing can free the object, and only it. */
-		link = link->next;
-		if (object->state == OBJECT_OPENING || object->state == OBJECT_CLOSED ||
-		    object->abort)
-			continue;
-		object->hold++;
-		object->abort = true;
-		if (object->state == OBJECT_OPEN)
-			object_close(object, NULL);
-		object->hold--;
-		object_abort(object);
-	}
-	return (int32_t)(driver->in_flight + driver->background);
-}
-
-/* What only memory and descriptors are left of. */
-static void destroy(struct driver *driver)
-{
-	struct list *link;
-
-	recycle(driver);
-	driver->backend->destroy(driver);
-	pool_destroy(driver);
-	outbox_free_blocks(driver);
-	while ((link = list_take(&driver->spare)) != NULL)
-		platform_release(container_of(link, struct operation, in_driver));
-	workers_release(driver->workers);
-	driver->workers = NULL;
-}
-
-static struct slot orphanage = { .thread = HANDLE_UNPINNED };
-
-/* An object that was being moved to a driver that closes. */
-static void turn_away(struct driver *driver, struct object *object)
-{
-	object->arriving = false;
-	resource_close(object->fd);
-	object->fd = -1;
-	object->state = OBJECT_CLOSED;
-	list_append(&driver->objects, &object->in_driver);
-}
-
-/*
- * Objects outlive their driver while somebody holds their handle.  Other threads may be releasing
- * them: under the lock each such object is either in the inbox, and ours, or without a driver, and
- * theirs.
- */
-static void orphan_objects(struct driver *driver, struct list *mail)
-{
-	struct list *link;
-
-	handle_lock();
-	driver->gone = true;
-	while ((link = list_take(&driver->inbox)) != NULL) {
-		struct object *object = container_of(link, struct object, in_inbox);
-
-		if (object->arriving)
-			turn_away(driver, object);
-		if (unreferenced(object))
-			list_append(mail, &object->in_inbox);
-	}
-	while ((link = list_take(&driver->objects)) != NULL) {
-		struct object *object = container_of(link, struct object, in_driver);
-
-		atomic_store(&object->slot->home, &orphanage);
-		object->driver = NULL;
-	}
-	handle_unlock();
-}
-
-static void end_mail(struct list *mail)
-{
-	struct list *link;
-
-	while ((link = list_take(mail)) != NULL)
-		object_unreferenced(container_of(link, struct object, in_inbox));
-}
-
-static void close_idle(struct driver *driver)
-{
-	struct list mail;
-	struct list *link;
-	struct slot *slot = driver->slot;
-
-	driver->polling = true; /* nothing signals from here on */
-	for (link = driver->objects.next; link != &driver->objects; link = link->next)
-		object_end(container_of(link, struct object, in_driver));
-	list_init(&mail);
-	orphan_objects(driver, &mail);
-	end_mail(&mail);
-	destroy(driver);
-	if (handle_release(driver->id) == 0)
-		driver_free(slot);
-}
-
-int32_t impl_driver_close(struct driver *driver)
-{
-	if (driver->polling)
-		return ABIO_E_REENTERED;
-	open_mail(driver);
-	if (working(driver) || !list_empty(&driver->events))
-		return ABIO_E_BUSY;
-	close_idle(driver);
-	return 0;
-}
-
-/* The last reference, the host's or that of a thread inside abio_driver_wake. */
-void driver_free(struct slot *slot)
-{
-	struct driver *driver = slot->object;
-
-	doorbell_release(driver->doorbell);
-	handle_destroy(slot);
-	platform_release(driver);
-}
-
-/*
- * For calls from any thread: a reference keeps the driver's memory, and its doorbell, while its
- * owner may be closing it.
- */
-static struct driver *hold(uint64_t id, int32_t *error)
-{
-	struct slot *slot = handle_find(id, HANDLE_DRIVER);
-
-	*error = ABIO_E_HANDLE;
-	if (slot == NULL)
-		return NULL;
-	*error = ABIO_E_FORKED;
-	if (slot->epoch != platform_epoch())
-		return NULL;
-	*error = handle_retain(id);
-	return *error < 0 ? NULL : slot->object;
-}
-
-static void let_go(struct driver *driver)
-{
-	struct slot *slot = driver->slot;
-
-	if (handle_release(driver->id) == 0)
-		driver_free(slot);
-}
-
-int32_t impl_driver_wake(uint64_t id)
-{
-	int32_t error;
-	struct driver *driver = hold(id, &error);
-
-	if (driver == NULL)
-		return error;
-	if (atomic_exchange(&driver->wake, 1) == 0)
-		doorbell_ring(driver->doorbell);
-	let_go(driver);
-	return 0;
-}
-
-int32_t impl_driver_fd(uint64_t id)
-{
-	int32_t error;
-	struct driver *driver = hold(id, &error);
-	int32_t fd;
-
-	if (driver == NULL)
-		return error;
-	fd = driver->fd;
-	let_go(driver);
-	return fd;
-}
-
-int32_t impl_driver_info(uint64_t id, struct abio_driver_state *info)
-{
-	int32_t error;
-	struct driver *driver = hold(id, &error);
-
-	if (driver == NULL)
-		return error;
-	info->backend = driver->backend->id;
-	info->flags = driver->flags;
-	info->fallback_error = driver->fallback_error;
-	info->in_flight = driver->in_flight;
-	info->undelivered = driver->undelivered;
-	memcpy(info->reason, driver->reason, sizeof(info->reason));
-	let_go(driver);
-	return 0;
-}
-
-/*
- * In this process: what the kernel or a worker may still use is leaked, operations, views, outboxes.
- * In the child of a fork: only descriptors are closed, the memory is a copy nobody else sees.
- */
-static void abandon_object(struct object *object)
-{
-	if (object->fd >= 0) {
-		resource_close(object->fd);
-		object->fd = -1;
-	}
-	object->state = OBJECT_CLOSED;
-	object->outbox = NULL;
-	list_init(&object->operations);
-}
-
-/* Handles in them are closed with the driver's other objects. */
-static void drop_events(struct driver *driver)
-{
-	struct list *link;
-
-	while ((link = list_take(&driver->events)) != NULL) {
-		struct event_node *node = container_of(link, struct event_node, link);
-
-		node->consumed(node);
-	}
-}
-
-int32_t impl_driver_abandon(struct driver *driver)
-{
-	bool forked = driver->slot->epoch != platform_epoch();
-	struct slot *slot = driver->slot;
-	struct list mail;
-	struct list *link;
-
-	if (driver->polling && !forked)
-		return ABIO_E_REENTERED;
-	if (!forked && !working(driver)) {
-		drop_events(driver);
-		close_idle(driver);
-		return 0;
-	}
-	driver->polling = true;
-	for (link = driver->objects.next; link != &driver->objects; link = link->next)
-		abandon_object(container_of(link, struct object, in_driver));
-	driver->backend->forget(driver);
-	if (!forked) {
-		list_init(&mail);
-		orphan_objects(driver, &mail);
-		end_mail(&mail);
-		workers_release(driver->workers);
-	}
-	if (handle_release(driver->id) == 0)
-		driver_free(slot);
 	return 0;
 }

@@ -80,6 +80,12 @@ void doorbell_release(struct doorbell *doorbell);
 /* There is something for the next poll.  Costs a system call only when the fd is cold. */
 void driver_signal(struct driver *driver);
 void driver_post(struct driver *driver, struct event_node *node);
+/* Takes in objects that other threads released or moved here. */
+void driver_open_mail(struct driver *driver);
+/* The views of the last poll end. */
+void driver_recycle(struct driver *driver);
+/* Something is still with the system. */
+bool driver_working(const struct driver *driver);
 /* Frees what the last reference to a driver keeps. */
 void driver_free(struct slot *slot);
 /* Lets the calling thread use the driver: pins it, refuses others.  0 or a code. */

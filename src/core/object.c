@@ -72,6 +72,11 @@ bool object_idle(const struct object *object)
 	return list_empty(&object->operations) && outbox_idle(object);
 }
 
+bool object_unheld(const struct object *object)
+{
+	return (uint32_t)atomic_load(&object->slot->state) == 0;
+}
+
 static void closed(struct object *object, int32_t result)
 {
 	struct operation *closer = object->closer;

@@ -97,6 +97,8 @@ void object_unreferenced(struct object *object);
 /* The driver is going away: closes the descriptor of an idle object at once. */
 void object_end(struct object *object);
 bool object_idle(const struct object *object);
+/* Nobody holds its handle. */
+bool object_unheld(const struct object *object);
 
 /* The system's half, in resource/: closes a descriptor, without waiting; 0 or a code. */
 int32_t resource_close(int32_t fd);
