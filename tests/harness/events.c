@@ -389,8 +389,7 @@ int64_t test_result(struct test *t, uint64_t token)
 	return test_finish(t, token).result;
 }
 
-/* Takes what is there without waiting. */
-static uint32_t gather(struct test *t)
+uint32_t test_gather(struct test *t)
 {
 	struct abio_event event;
 	uint32_t count = 0;
@@ -408,7 +407,7 @@ static uint32_t gather(struct test *t)
 
 void test_quiet(struct test *t)
 {
-	if (gather(t) == 0)
+	if (test_gather(t) == 0)
 		return;
 	fail_msg("an event came: token %llu, result %lld",
 		 (unsigned long long)t->own->kept->event.token,
@@ -417,7 +416,7 @@ void test_quiet(struct test *t)
 
 bool test_has_come(struct test *t, uint64_t token)
 {
-	gather(t);
+	test_gather(t);
 	for (struct kept *kept = t->own->kept; kept != NULL; kept = kept->next) {
 		if (kept->event.token == token)
 			return true;

@@ -30,7 +30,7 @@ const struct test_variant test_variants[3] = {
 	{ "epoll", ABIO_BACKEND_EPOLL, 0 },
 };
 
-unsigned int test_watchdog_seconds = 180;
+unsigned int test_watchdog_seconds = 120;
 
 static struct {
 	unsigned int passed;

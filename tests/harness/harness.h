@@ -129,6 +129,8 @@ struct abio_event test_finish(struct test *t, uint64_t token);
 struct abio_event test_finish_on(struct test *t, abio_driver driver, uint64_t token);
 /* Its result. */
 int64_t test_result(struct test *t, uint64_t token);
+/* Takes what is there without waiting, for later; how many events. */
+uint32_t test_gather(struct test *t);
 /* Nothing has happened: a poll gives no event. */
 void test_quiet(struct test *t);
 /* Submits and takes what is there now; true when an event of that token has come. */
@@ -163,6 +165,10 @@ int test_fd_of(abio_io io);
 /* Blocking, whole, on raw descriptors. */
 void test_send(int fd, const void *data, size_t length);
 void test_receive(int fd, void *data, size_t length);
+/* The same while the driver goes on, as a host would: watching both descriptors. */
+void test_pull(struct test *t, int fd, void *data, size_t length);
+/* The end of the stream has come at a raw descriptor; the driver goes on until then. */
+void test_pull_end(struct test *t, int fd);
 /* Both buffers of a socket or pipe as small as the system lets them be. */
 void test_make_small(int fd);
 /* Writes with try_write until the stream takes no more; how much. */

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -189,6 +190,42 @@ void test_receive(int fd, void *data, size_t length)
 		bytes += got;
 		length -= (size_t)got;
 	}
+}
+
+static void wait_for_data(struct test *t, int fd)
+{
+	struct pollfd watched[2] = { { .fd = fd, .events = POLLIN },
+				     { .fd = abio_driver_fd(t->driver), .events = POLLIN } };
+
+	for (;;) {
+		test_gather(t);
+		assert_true(poll(watched, 2, -1) > 0);
+		if (watched[0].revents != 0)
+			return;
+	}
+}
+
+void test_pull(struct test *t, int fd, void *data, size_t length)
+{
+	char *bytes = data;
+
+	while (length > 0) {
+		ssize_t got;
+
+		wait_for_data(t, fd);
+		got = read(fd, bytes, length);
+		assert_true(got > 0);
+		bytes += got;
+		length -= (size_t)got;
+	}
+}
+
+void test_pull_end(struct test *t, int fd)
+{
+	char byte;
+
+	wait_for_data(t, fd);
+	assert_int_equal(read(fd, &byte, 1), 0);
 }
 
 void test_make_small(int fd)
