@@ -72,6 +72,15 @@ def descriptors() -> dict[int, str]:
     return found
 
 
+def demand_none_beyond(before: dict[int, str]) -> None:
+    """Demands that every other descriptor is closed: soon, for a worker may still hold its own."""
+    gc.collect()
+    deadline = time.monotonic() + 5
+    while left := {fd: name for fd, name in descriptors().items() if fd not in before}:
+        assert time.monotonic() < deadline, f"descriptors left open: {left}"
+        time.sleep(0.005)
+
+
 async def settle(driver: _asyncio.LoopDriver) -> None:
     """Waits until nothing is in flight; what was dropped or released may take a few turns."""
     deadline = time.monotonic() + 10
@@ -105,9 +114,7 @@ class Runner:
         with warnings.catch_warnings():
             warnings.simplefilter("error", ResourceWarning)
             result = LOOPS[self.loop](whole())
-        gc.collect()
-        left = {fd: name for fd, name in descriptors().items() if fd not in before}
-        assert not left, f"descriptors left open: {left}"
+        demand_none_beyond(before)
         return result
 
 
@@ -154,3 +161,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     terminalreporter.write_line(
         f"{count['passed']} passed, {count['failed']} failed, {count['skipped']} skipped"
     )
+
+
+def pytest_collection_finish() -> None:
+    # What lives for the whole session need not be walked by every collection.
+    gc.collect()
+    gc.freeze()

@@ -414,6 +414,8 @@ def test_a_fifo_is_read_and_written_as_a_stream(run: Runner, tmp_path: Path) -> 
             await asyncio.sleep(0)
             await w.write(b"late")
             task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
             assert await r.read(100) == b"late"
             with pytest.raises(OSError):
                 await r.seek(0)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import LOOPS, Runner, descriptors, pair
+from conftest import LOOPS, Runner, demand_none_beyond, descriptors, pair
 
 import abio
 from abio import _asyncio
@@ -249,9 +249,7 @@ def test_a_loop_closed_with_operations_in_flight(run: Runner, tmp_path: Path) ->
     loop.run_until_complete(asyncio.sleep(0.01))
     loop.close()
     del loop, driver
-    gc.collect()
-    left = {fd: name for fd, name in descriptors().items() if fd not in before}
-    assert not left
+    demand_none_beyond(before)
 
 
 def test_a_loop_closed_without_shutdown_warns_and_leaks_nothing(run: Runner) -> None:
@@ -272,9 +270,7 @@ def test_a_loop_closed_without_shutdown_warns_and_leaks_nothing(run: Runner) -> 
         gc.collect()
         assert reference() is None
     del loop
-    gc.collect()
-    left = {fd: name for fd, name in descriptors().items() if fd not in before}
-    assert not left
+    demand_none_beyond(before)
 
 
 def test_one_driver_serves_several_runs_of_a_loop(run: Runner) -> None:

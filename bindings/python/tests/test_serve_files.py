@@ -293,7 +293,7 @@ def test_it_finishes_what_it_sends_and_reports(tmp_path: Path) -> None:
     idle = socket.create_connection(("127.0.0.1", server.port))
     with socket.create_connection(("127.0.0.1", server.port)) as sock:
         sock.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
-        got = sock.recv(100)
+        got = bytearray(sock.recv(100))
         server.process.send_signal(signal.SIGTERM)
         time.sleep(0.1)
         while part := sock.recv(65536):
