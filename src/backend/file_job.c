@@ -85,6 +85,9 @@ void file_job_start(struct request *request)
 		error = workers_submit(workers, job);
 	if (error == 0)
 		return;
+	/* Better to wait for a device than to lose a descriptor. */
+	if (request->code == REQUEST_CLOSE)
+		error = (int32_t)sys.close(request->fd);
 	request->state = REQUEST_IDLE;
 	request->done(request, error);
 }

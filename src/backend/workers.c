@@ -5,6 +5,7 @@
  */
 #include "workers.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -128,7 +129,10 @@ static int32_t ensure_thread(struct workers *workers)
 		return 0;
 	workers->threads--;
 	workers->references--;
-	return workers->threads > 0 ? 0 : (int32_t)error;
+	if (workers->threads > 0)
+		return 0;
+	/* EAGAIN is how the system says this; a host would take it for "not now". */
+	return error == -EAGAIN ? PLATFORM_NO_MEMORY : (int32_t)error;
 }
 
 int32_t workers_submit(struct workers *workers, struct job *job)

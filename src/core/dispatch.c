@@ -41,7 +41,8 @@ int32_t dispatch_driver(uint64_t handle, uint32_t how, struct driver **self)
 	if (slot == NULL)
 		return ABIO_E_HANDLE;
 	error = enter(slot, how);
-	if (error < 0)
+	/* One that the system does not let begin has nothing in flight: it can be closed all the same. */
+	if (error < 0 && (error < ABIO_WOULD_BLOCK || (how & DISPATCH_CLOSED_OK) == 0))
 		return error;
 	driver = slot->object;
 	if (driver->shut && (how & DISPATCH_CLOSED_OK) == 0)
