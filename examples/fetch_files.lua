@@ -79,10 +79,21 @@ local function read_list(options)
 	return paths, targets, folders
 end
 
+-- Makes all folders with one command: the innermost are enough.
 local function make(folders)
+	local outer = {}
+	for folder in pairs(folders) do
+		local parent = folder:match("^(.*)/")
+		while parent and not outer[parent] do
+			outer[parent] = true
+			parent = parent:match("^(.*)/")
+		end
+	end
 	local tool = assert(io.popen("xargs -0 mkdir -p --", "w"))
 	for folder in pairs(folders) do
-		tool:write(folder, "\0")
+		if not outer[folder] then
+			tool:write(folder, "\0")
+		end
 	end
 	tool:close()
 end
@@ -123,10 +134,11 @@ local function copy(stream, file, length)
 end
 
 local function save(stream, name, length)
-	local body, message
-	if length <= WHOLE_MAX then
+	-- A read of 0 bytes waits for the next byte, as io.read(0) does.
+	local body, message = length == 0 and "" or nil, nil
+	if not body and length <= WHOLE_MAX then
 		body, message = stream:read(length)
-		if not body and length > 0 or #(body or "") < length then
+		if not body or #body < length then
 			return nil, message or "the connection ended early"
 		end
 	end
@@ -135,8 +147,8 @@ local function save(stream, name, length)
 		return nil, trouble
 	end
 	local ok
-	if body or length == 0 then
-		ok, message = file:write(body or "")
+	if body then
+		ok, message = file:write(body)
 	else
 		ok, message = copy(stream, file, length)
 	end

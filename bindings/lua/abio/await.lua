@@ -68,7 +68,7 @@ local function exhausted(task)
 	return task.patience < 0
 end
 
--- A start was refused: a loop that tries for ever must end when its driver does.
+-- A start was refused, or ended at once: a loop that tries for ever must end when its driver does.
 local function refused()
 	if state.task and exhausted(state.task) then
 		error("abio: " .. errors.text(CANCELED), 0)

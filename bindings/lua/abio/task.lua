@@ -196,12 +196,20 @@ function Driver:sleep(seconds)
 	return true
 end
 
--- Lets every other task that is ready run first.
+-- Lets every other task that is ready run first.  Returns true, or nil, message, errno when the task
+-- is cancelled.
 local function pause()
-	if not state.task then
+	local task = state.task
+	if not task or coroutine.running() ~= task.coroutine then
 		error("pause outside of a task", 2)
 	end
 	yield()
+	if not task.cancel_wanted then
+		return true
+	end
+	await.refused()
+	task.cancel_wanted = task.aborted
+	return errors.failure(errors.codes.CANCELED, "pause")
 end
 
 return {

@@ -46,6 +46,46 @@ test("collecting all the time while files are written and read", function()
 	end)
 end)
 
+test("memory of operations that nobody holds or waits for", function()
+	local native = require("abio.native")
+	local core = native.core
+	local driver = abio.driver()
+	local file = ok(abio.open(harness.path("held"), "w+"))
+	for index = 0, 63 do
+		local operation = driver:operation(harness.pattern(40000, index + 1))
+		local code = core.raw.write_at_all(file.io, operation.memory, 40000, index * 40000, 0, operation.token)
+		equal(code, 0)
+	end
+	-- What is freed is taken again at once, and written over.
+	for index = 1, 200 do
+		collectgarbage()
+		local junk = ("j"):rep(39000 + index * 10)
+		equal(#junk, 39000 + index * 10)
+	end
+	while driver.in_flight > 0 do
+		driver:step(1)
+	end
+	for index = 0, 63 do
+		ok(file:pread(40000, index * 40000) == harness.pattern(40000, index + 1), "content differs")
+	end
+	for index = 0, 63 do
+		local operation = driver:operation(core.memory(40000))
+		equal(core.raw.read_at(file.io, operation.memory, 40000, index * 40000, 0, operation.token), 0)
+	end
+	local canaries = {}
+	for index = 1, 200 do
+		collectgarbage()
+		canaries[index] = core.memory(40000)
+	end
+	while driver.in_flight > 0 do
+		driver:step(1)
+	end
+	for index = 1, 200 do
+		ok(core.memory_text(canaries[index], 40000) == ("\0"):rep(40000), "foreign memory was written")
+	end
+	file:close()
+end)
+
 test("collecting all the time while streams carry data", function()
 	local client, server = connection()
 	local text = harness.pattern(500000)
