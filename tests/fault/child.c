@@ -182,8 +182,7 @@ struct run {
 	void (*body)(const struct variant *variant);
 };
 
-/* Worker threads end by themselves, a moment after their driver. */
-static void need_nothing_left(int fds, const char *before)
+void need_nothing_left(int fds, const char *before)
 {
 	char after[400];
 

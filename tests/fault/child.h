@@ -55,6 +55,11 @@ int tally_end(void);
 /* Descriptors that are open now; their names, for a message, into `text`. */
 int open_fds(void);
 void describe_fds(char *text, size_t size);
+/*
+ * Descriptors are what they were and every allocation since faults_install is released; worker
+ * threads, which end by themselves a moment after their driver, are waited for.
+ */
+void need_nothing_left(int fds, const char *before);
 
 /* ---- for bodies that use a driver ------------------------------------------------------------ */
 
