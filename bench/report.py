@@ -128,7 +128,9 @@ def processor() -> str:
     return platform.machine()
 
 
-def environment(backends: Iterable[str], counter: str, cores: tuple[int, int]) -> str:
+def environment(
+    backends: Iterable[str], counter: str, cores: tuple[int, int], busy_before: float
+) -> str:
     versions = f"Python {platform.python_version()}"
     for package in ("uvloop", "aiofiles", "cffi"):
         try:
@@ -138,7 +140,9 @@ def environment(backends: Iterable[str], counter: str, cores: tuple[int, int]) -
     return "\n".join(
         [
             f"kernel {platform.release()}, {os.cpu_count()} x {processor()}",
-            f"server on core {cores[0]}, load generator on core {cores[1]}",
+            f"server on core {cores[0]}, load generator on core {cores[1]}; "
+            f"load average before the run {busy_before:.1f}"
+            + (": NOT IDLE, the numbers are rough" if busy_before > 0.5 else ""),
             versions,
             "abio's backend: " + "; ".join(sorted(backends)),
             f"system calls counted by {counter}",

@@ -209,6 +209,7 @@ def run(options: argparse.Namespace) -> None:
     if any(workload.kind == "read" for workload in workloads):
         make_read_file()
     cores = choose_cores()
+    busy_before = os.getloadavg()[0]
     bench = Bench(options.seconds, choose_counter(OUT / "count"), cores)
     rows: list[report.Row] = []
     bound: list[str] = []
@@ -223,7 +224,8 @@ def run(options: argparse.Namespace) -> None:
     options.results.parent.mkdir(parents=True, exist_ok=True)
     options.results.write_text(json.dumps([row.as_json() for row in rows], indent=1) + "\n")
     print(report.table(rows), report.losing(rows), sep="\n\n", end="\n\n")
-    print(*bound, report.environment(bench.backends, bench.counter.how, cores), sep="\n")
+    surroundings = report.environment(bench.backends, bench.counter.how, cores, busy_before)
+    print(*bound, surroundings, sep="\n")
     print(
         f"medians of {options.rounds} interleaved rounds of {options.seconds} s, "
         f"messages of {MESSAGE} bytes, reads of {BLOCK}; "
