@@ -24,7 +24,7 @@ def check(tmp_path: Path) -> ModuleType:
 
 def outcome(check: ModuleType, script: str, counts: bool = True) -> tuple[int, int, int]:
     suite = check.Suite("suite", [check.Command(["sh", "-c", script], counts=counts)])
-    check.run(suite)
+    check.run_all([suite])
     return suite.passed, suite.failed, suite.skipped
 
 
@@ -56,6 +56,17 @@ def test_counting_nothing_is_a_failure(check: ModuleType) -> None:
     assert outcome(check, "echo 0 passed, 0 failed") == (0, 1, 0)
 
 
+def test_skipping_everything_is_a_failure(check: ModuleType) -> None:
+    assert outcome(check, "echo 0 passed, 0 failed, 5 skipped") == (0, 1, 5)
+
+
+def test_a_fault_of_the_check_itself_is_a_failure(
+    check: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "last_count", lambda output: 1 / 0)
+    assert outcome(check, "echo 3 passed, 0 failed") == (0, 1, 0)
+
+
 def test_a_crash_after_the_count_is_a_failure(check: ModuleType) -> None:
     assert outcome(check, "echo 3 passed, 0 failed; kill -SEGV $$") == (3, 1, 0)
 
@@ -67,13 +78,13 @@ def test_a_hang_is_a_failure_and_leaves_nothing_behind(check: ModuleType) -> Non
 
 def test_a_suite_without_tests_is_a_failure(check: ModuleType) -> None:
     suite = check.Suite("suite", [])
-    check.run(suite)
+    check.run_all([suite])
     assert suite.failed == 1
 
 
 def test_a_program_that_is_not_there_is_a_failure(check: ModuleType) -> None:
     suite = check.Suite("suite", [check.Command(["./no-such-program"])])
-    check.run(suite)
+    check.run_all([suite])
     assert suite.failed == 1
 
 
