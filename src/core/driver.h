@@ -76,6 +76,8 @@ struct doorbell {
 };
 void doorbell_ring(struct doorbell *doorbell);
 void doorbell_release(struct doorbell *doorbell);
+/* In the child of a fork: nobody else holds this copy of it. */
+void doorbell_forget(struct doorbell *doorbell);
 
 /* There is something for the next poll.  Costs a system call only when the fd is cold. */
 void driver_signal(struct driver *driver);

@@ -264,7 +264,12 @@ int32_t impl_driver_abandon(struct driver *driver)
 	for (link = driver->objects.next; link != &driver->objects; link = link->next)
 		abandon_object(container_of(link, struct object, in_driver));
 	driver->backend->forget(driver);
-	if (!forked) {
+	if (forked) {
+		/* On their way to us, and what workers of the parent hold. */
+		for (link = driver->inbox.next; link != &driver->inbox; link = link->next)
+			abandon_object(container_of(link, struct object, in_inbox));
+		doorbell_forget(driver->doorbell);
+	} else {
 		list_init(&mail);
 		orphan_objects(driver, &mail);
 		end_mail(&mail);

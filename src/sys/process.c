@@ -135,6 +135,13 @@ void doorbell_release(struct doorbell *doorbell)
 {
 	if (atomic_fetch_sub(&doorbell->references, 1) != 1)
 		return;
-	sys.close(doorbell->fd);
+	if (doorbell->fd >= 0)
+		sys.close(doorbell->fd);
 	platform_release(doorbell);
+}
+
+void doorbell_forget(struct doorbell *doorbell)
+{
+	sys.close(doorbell->fd);
+	doorbell->fd = -1;
 }
