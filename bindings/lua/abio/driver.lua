@@ -158,14 +158,20 @@ end
 
 -- ---- tasks that can go on ----------------------------------------------------------------------
 
+-- Makes the descriptor readable: the host has to step.
+local function ring(self)
+	if not self.woken and self.handle then
+		self.woken = true
+		raw.driver_wake(self.handle)
+	end
+end
+
 function Driver:make_ready(task)
 	local last = self.ready_last + 1
 	self.ready[last] = task
 	self.ready_last = last
-	-- Outside of a step somebody must be told to step: the host watches the descriptor.
-	if not self.stepping and not self.woken and self.handle then
-		self.woken = true
-		raw.driver_wake(self.handle)
+	if not self.stepping then
+		ring(self)
 	end
 end
 
@@ -239,9 +245,8 @@ function Driver:step(timeout)
 		round = round + 1
 	end
 	self.stepping = false
-	if round == ROUNDS and not self.woken then
-		self.woken = true
-		raw.driver_wake(self.handle)
+	if round == ROUNDS or #self.failed > 1 then
+		ring(self)
 	end
 	raise_failed(self)
 	return total + count
@@ -278,29 +283,29 @@ local function abort(self)
 	end
 end
 
--- Steps until every task has ended; a main task that fails takes the others with it.
+-- Steps until every task has ended.  A main task that fails takes the others with it, and so does a
+-- deadlock.
 function Driver:run_tasks(main)
 	enter(self, "run")
-	local aborted = false
+	local aborted, deadlock = false, false
 	while self.live > 0 do
 		run_ready(self)
-		if main.failure and not aborted then
+		if self.live == 0 then
+			break
+		end
+		deadlock = deadlock or (self.in_flight == 0 and not has_ready(self))
+		if (main.failure or deadlock) and not aborted then
 			aborted = true
 			abort(self)
 		end
-		if self.live == 0 then
-			break
-		elseif has_ready(self) then
-			pump(self, 0)
-		elseif self.in_flight == 0 then
-			self.stepping = false
-			error("abio: deadlock: every task waits for another", 0)
-		else
-			pump(self, -1)
-		end
+		pump(self, has_ready(self) and 0 or -1)
 	end
+	-- What was written last is handed over, though nobody polls any more.
+	raw.driver_submit(self.handle)
 	self.stepping = false
-	if main.failure then
+	if deadlock then
+		error("abio: deadlock: every task waits for another", 0)
+	elseif main.failure then
 		local others = #self.failed
 		self.failed = {}
 		main:raise(true, others > 0 and ("\n(%d other tasks failed)"):format(others) or nil)

@@ -13,7 +13,7 @@ local MAJOR, MINOR = 0, 1
 -- Every function that the modules call; the rest of the library is still reachable through core.raw.
 local NEEDED = {
 	"abi_info", "error_text", "clock",
-	"driver_create", "driver_fd", "driver_poll", "driver_wait", "driver_wake", "driver_shutdown",
+	"driver_create", "driver_fd", "driver_poll", "driver_wait", "driver_submit", "driver_wake", "driver_shutdown",
 	"driver_close", "driver_abandon", "driver_info",
 	"release", "close", "cancel", "query", "info",
 	"open", "connect", "listen", "resolve", "adopt", "detach", "pipe", "timer", "accept",

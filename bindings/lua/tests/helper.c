@@ -1,9 +1,10 @@
 /*
- * helper.c: what the tests need of the system and Lua 5.4 does not give: poll(2), socket options of
- * an adopted pair, and a second Lua state that is closed with operations in flight.
+ * helper.c: what the tests need of the system and Lua 5.4 does not give: poll(2), a pair
+ * of sockets, fork, and a second Lua state that is closed with operations in flight.
  */
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <lauxlib.h>
@@ -40,6 +41,23 @@ static int close_fd(lua_State *L)
 	return 1;
 }
 
+/* fork(): 0 in the child, else its number. */
+static int fork_process(lua_State *L)
+{
+	lua_pushinteger(L, fork());
+	return 1;
+}
+
+/* wait(child): its exit code, or -1 when it did not exit. */
+static int wait_process(lua_State *L)
+{
+	int status = 0;
+
+	waitpid((pid_t)luaL_checkinteger(L, 1), &status, 0);
+	lua_pushinteger(L, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+	return 1;
+}
+
 /* state(script): runs it in a new Lua state and closes that; nil, or what went wrong. */
 static int state(lua_State *L)
 {
@@ -62,7 +80,8 @@ static int state(lua_State *L)
 int luaopen_abio_test_helper(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{"poll", poll_fd}, {"pair", pair}, {"close", close_fd}, {"state", state}, {NULL, NULL},
+		{"poll", poll_fd}, {"pair", pair}, {"close", close_fd}, {"state", state},
+		{"fork", fork_process}, {"wait", wait_process}, {NULL, NULL},
 	};
 
 	luaL_newlib(L, functions);

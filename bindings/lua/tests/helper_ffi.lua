@@ -7,6 +7,8 @@ struct abio_test_pollfd { int fd; short events; short revents; };
 int poll(struct abio_test_pollfd *entries, unsigned long count, int milliseconds);
 int socketpair(int domain, int type, int protocol, int *fds);
 int close(int fd);
+int fork(void);
+int waitpid(int pid, int *status, int options);
 typedef struct lua_State lua_State;
 lua_State *luaL_newstate(void);
 void luaL_openlibs(lua_State *state);
@@ -34,6 +36,16 @@ end
 
 function helper.close(fd)
 	return ffi.C.close(fd)
+end
+
+function helper.fork()
+	return ffi.C.fork()
+end
+
+function helper.wait(pid)
+	local status = ffi.new("int[1]")
+	ffi.C.waitpid(pid, status, 0)
+	return status[0] % 128 == 0 and math.floor(status[0] / 256) % 256 or -1
 end
 
 function helper.state(script)

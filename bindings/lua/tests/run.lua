@@ -29,6 +29,7 @@ local abio = require("abio")
 
 for _, name in ipairs({
 	"test_buffer", "test_core", "test_file", "test_stream", "test_task", "test_host", "test_memory",
+	"test_readme",
 }) do
 	require(name)
 end

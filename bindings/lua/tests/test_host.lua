@@ -224,3 +224,31 @@ test("the backend can be chosen, and info says which it is", function()
 		ok(trouble)
 	end
 end)
+
+test("after fork the child is refused, and the parent notices nothing", function()
+	local helper = harness.helper()
+	local driver = abio.new_driver()
+	local input, output = driver:pipe()
+	driver:spawn(function()
+		input:read(1)
+	end)
+	driver:step()
+	local child = helper.fork()
+	if child == 0 then
+		local refused = select(2, pcall(driver.step, driver))
+		local fresh = abio.new_driver()
+		local fine = tostring(refused):find("before fork", 1, true) and fresh:sleep(0.001)
+		fresh:close()
+		os.exit(fine and 5 or 1, true)
+	end
+	equal(helper.wait(child), 5)
+	local got
+	driver:spawn(function()
+		ok(output:write("x"))
+		got = true
+	end)
+	host_loop(driver, function()
+		return got and driver.live == 0
+	end)
+	driver:close()
+end)
