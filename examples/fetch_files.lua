@@ -134,9 +134,11 @@ local function copy(stream, file, length)
 end
 
 local function save(stream, name, length)
-	-- A read of 0 bytes waits for the next byte, as io.read(0) does.
-	local body, message = length == 0 and "" or nil, nil
-	if not body and length <= WHOLE_MAX then
+	local body, message
+	if length == 0 then
+		-- A read of 0 bytes would wait for the next byte, as io.read(0) does.
+		body = ""
+	elseif length <= WHOLE_MAX then
 		body, message = stream:read(length)
 		if not body or #body < length then
 			return nil, message or "the connection ended early"

@@ -73,7 +73,8 @@ end
 
 -- A new operation with a token; `memory` is held until the terminal event.
 function Driver:operation(memory)
-	local count, token = self.free_count, nil
+	local token
+	local count = self.free_count
 	if count > 0 then
 		token = self.free[count]
 		self.free_count = count - 1

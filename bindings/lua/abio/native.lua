@@ -10,7 +10,7 @@ local generated = require("abio.generated")
 local SONAME = "libabio.so.0"
 local MAJOR, MINOR = 0, 1
 
--- Every function that the modules call; the rest of the library is still reachable through core.raw.
+-- Every function that the modules call; the rest of the library can still be called as core.raw.
 local NEEDED = {
 	"abi_info", "error_text", "clock",
 	"driver_create", "driver_fd", "driver_poll", "driver_wait", "driver_submit", "driver_wake", "driver_shutdown",

@@ -86,7 +86,8 @@ local NUMERAL_MAX = 200
 -- converted; what is not one gives nil.
 local function read_number(source)
 	local buffer = source.buffer
-	local offset, code, byte = 0, nil, nil
+	local offset = 0
+	local code, byte
 	repeat
 		byte, code = peek(source, 0)
 		if not byte then

@@ -1,9 +1,9 @@
 /*
  * call.c: every function of libabio as a Lua function, through libffi.
  *
- * A function is one row of descriptors.h: none is written out by hand, so a new one is there as soon
- * as it is described.  A Lua function takes the arguments as described, without those that only
- * bring a number back, and returns the code and these numbers.  A length that does not fit the
+ * A function is one row of descriptors.h: none is written out by hand, so a new one is there as
+ * soon as it is described.  A Lua function takes the arguments as described, without those that
+ * only bring a number back, and returns the code and these numbers.  A length that does not fit the
  * memory it comes with is a Lua error.
  *
  * It owns the loaded library: a userdata of the Lua state, never unloaded.
@@ -189,9 +189,9 @@ static int call(lua_State *L)
 {
 	struct call *call = lua_touserdata(L, lua_upvalueindex(1));
 	const struct descriptor *row = call->row;
-	union value values[ARGUMENTS_MAX] = {{0}};
-	union value outs[ARGUMENTS_MAX] = {{0}};
-	size_t sizes[ARGUMENTS_MAX] = {0};
+	union value values[ARGUMENTS_MAX] = { { 0 } };
+	union value outs[ARGUMENTS_MAX] = { { 0 } };
+	size_t sizes[ARGUMENTS_MAX] = { 0 };
 	void *arguments[ARGUMENTS_MAX];
 	union {
 		ffi_sarg number;

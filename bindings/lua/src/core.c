@@ -17,9 +17,9 @@
 #include "core.h"
 
 #define DRAIN_EVENTS 64
-#define WORDS_MAX 16
-#define DRIVER "abio.core.driver"
-#define GUARD "abio.core.guard"
+#define WORDS_MAX    16
+#define DRIVER       "abio.core.driver"
+#define GUARD        "abio.core.guard"
 
 __attribute__((visibility("default"))) int luaopen_abio_core(lua_State *L);
 
@@ -68,7 +68,7 @@ static int memory_text(lua_State *L)
 /* struct(word, ...): a struct of uint32 fields behind its size. */
 static int struct_create(lua_State *L)
 {
-	uint32_t words[WORDS_MAX] = {0};
+	uint32_t words[WORDS_MAX] = { 0 };
 	int count = lua_gettop(L), index;
 
 	luaL_argcheck(L, count < WORDS_MAX, count, "too many fields");
@@ -82,7 +82,7 @@ static int struct_create(lua_State *L)
 /* address(family, port, bytes, scope): a struct abio_address as a string. */
 static int address_create(lua_State *L)
 {
-	struct abio_address address = {.size = sizeof(address)};
+	struct abio_address address = { .size = sizeof(address) };
 	size_t length;
 	const char *data = luaL_checklstring(L, 3, &length);
 
@@ -120,7 +120,7 @@ static void set_address(lua_State *L, const char *name, const struct abio_addres
 /* io_info(io): a table, or a code. */
 static int io_info(lua_State *L)
 {
-	struct abio_io_info info = {.size = sizeof(info)};
+	struct abio_io_info info = { .size = sizeof(info) };
 	int32_t code = core_api(L)->info((abio_io)luaL_checkinteger(L, 1), &info);
 
 	if (code < 0) {
@@ -138,7 +138,7 @@ static int io_info(lua_State *L)
 /* has_trait(io, trait) */
 static int has_trait(lua_State *L)
 {
-	struct abio_trait_info info = {.size = sizeof(info)};
+	struct abio_trait_info info = { .size = sizeof(info) };
 	abio_io io = (abio_io)luaL_checkinteger(L, 1);
 
 	lua_pushboolean(L, core_api(L)->query(io, (uint32_t)luaL_checkinteger(L, 2), &info) == 0);
@@ -148,7 +148,7 @@ static int has_trait(lua_State *L)
 /* length(io): the size of a file, or a code.  Nobody uses the descriptor's own cursor. */
 static int file_length(lua_State *L)
 {
-	struct abio_io_info info = {.size = sizeof(info)};
+	struct abio_io_info info = { .size = sizeof(info) };
 	int32_t code = core_api(L)->info((abio_io)luaL_checkinteger(L, 1), &info);
 	off_t length = code < 0 ? 0 : lseek(info.fd, 0, SEEK_END);
 
@@ -159,7 +159,7 @@ static int file_length(lua_State *L)
 /* driver_state(driver): a table, or a code. */
 static int driver_state(lua_State *L)
 {
-	struct abio_driver_state state = {.size = sizeof(state)};
+	struct abio_driver_state state = { .size = sizeof(state) };
 	int32_t code = core_api(L)->driver_info((abio_driver)luaL_checkinteger(L, 1), &state);
 
 	if (code < 0) {
@@ -181,7 +181,7 @@ static int driver_state(lua_State *L)
 /* abi(): version and hash of the loaded library. */
 static int abi(lua_State *L)
 {
-	struct abio_abi info = {.size = sizeof(info)};
+	struct abio_abi info = { .size = sizeof(info) };
 	luaL_Buffer hash;
 	size_t index;
 
@@ -249,10 +249,8 @@ static const struct abio_event *event_at(lua_State *L)
 	struct memory *memory = luaL_checkudata(L, 1, MEMORY);
 	lua_Integer index = luaL_checkinteger(L, 2);
 
-	luaL_argcheck(L,
-		      index >= 0 &&
-			      (size_t)index < memory->size / sizeof(struct abio_event),
-		      2, "out of range");
+	luaL_argcheck(L, index >= 0 && (size_t)index < memory->size / sizeof(struct abio_event), 2,
+		      "out of range");
 	return (const struct abio_event *)(void *)memory->data + index;
 }
 
@@ -293,7 +291,8 @@ static void drain(const struct abio_api_table *api, abio_driver driver)
 	int32_t index, count;
 
 	if (api->driver_shutdown(driver) < 0) {
-		/* The child of a fork, or another thread: nothing of it may be touched from here. */
+		/* The child of a fork, or another thread: nothing of it may be touched from here.
+		 */
 		api->driver_abandon(driver);
 		return;
 	}
@@ -309,7 +308,8 @@ static void drain(const struct abio_api_table *api, abio_driver driver)
 	}
 }
 
-/* driver(options, operations): object and handle, or nil and a code.  The object holds the table. */
+/* driver(options, operations): object and handle, or nil and a code.  The object holds the table.
+ */
 static int driver_create(lua_State *L)
 {
 	size_t size;
@@ -389,26 +389,26 @@ static int guard_disarm(lua_State *L)
 /* ---- the module ----------------------------------------------------------------------------- */
 
 static const luaL_Reg functions[] = {
-	{"load", NULL},
-	{"put", NULL},
-	{"memory", memory_create},
-	{"memory_text", memory_text},
-	{"struct", struct_create},
-	{"address", address_create},
-	{"io_info", io_info},
-	{"has_trait", has_trait},
-	{"length", file_length},
-	{"driver_state", driver_state},
-	{"abi", abi},
-	{"clock", monotonic},
-	{"events", events_create},
-	{"event", event},
-	{"view", view},
-	{"driver", driver_create},
-	{"driver_closed", driver_closed},
-	{"guard", guard_create},
-	{"disarm", guard_disarm},
-	{NULL, NULL},
+	{ "load", NULL },
+	{ "put", NULL },
+	{ "memory", memory_create },
+	{ "memory_text", memory_text },
+	{ "struct", struct_create },
+	{ "address", address_create },
+	{ "io_info", io_info },
+	{ "has_trait", has_trait },
+	{ "length", file_length },
+	{ "driver_state", driver_state },
+	{ "abi", abi },
+	{ "clock", monotonic },
+	{ "events", events_create },
+	{ "event", event },
+	{ "view", view },
+	{ "driver", driver_create },
+	{ "driver_closed", driver_closed },
+	{ "guard", guard_create },
+	{ "disarm", guard_disarm },
+	{ NULL, NULL },
 };
 
 static void metatable(lua_State *L, const char *name, lua_CFunction collect)

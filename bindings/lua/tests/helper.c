@@ -16,7 +16,7 @@ __attribute__((visibility("default"))) int luaopen_abio_test_helper(lua_State *L
 /* poll(fd, seconds): whether it is readable. */
 static int poll_fd(lua_State *L)
 {
-	struct pollfd entry = {.fd = (int)luaL_checkinteger(L, 1), .events = POLLIN};
+	struct pollfd entry = { .fd = (int)luaL_checkinteger(L, 1), .events = POLLIN };
 	int milliseconds = (int)(luaL_checknumber(L, 2) * 1000);
 
 	lua_pushboolean(L, poll(&entry, 1, milliseconds) == 1 && (entry.revents & POLLIN));
@@ -80,8 +80,9 @@ static int state(lua_State *L)
 int luaopen_abio_test_helper(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{"poll", poll_fd}, {"pair", pair}, {"close", close_fd}, {"state", state},
-		{"fork", fork_process}, {"wait", wait_process}, {NULL, NULL},
+		{ "poll", poll_fd }, { "pair", pair },         { "close", close_fd },
+		{ "state", state },  { "fork", fork_process }, { "wait", wait_process },
+		{ NULL, NULL },
 	};
 
 	luaL_newlib(L, functions);

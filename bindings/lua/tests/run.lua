@@ -17,8 +17,8 @@ local function build_helper()
 		return
 	end
 	local output = folder .. "/abio_test_helper.so"
-	os.execute(("test %s -nt %shelper.c || cc -std=gnu11 -O1 -fPIC -shared -I/usr/include/lua5.4 -o %s %shelper.c")
-		:format(output, here, output, here))
+	local command = "test %s -nt %s || cc -std=gnu11 -O1 -fPIC -shared -I/usr/include/lua5.4 -o %s %s"
+	os.execute(command:format(output, here .. "helper.c", output, here .. "helper.c"))
 	package.cpath = folder .. "/?.so;" .. package.cpath
 end
 

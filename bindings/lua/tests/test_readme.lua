@@ -18,12 +18,12 @@ for block in text:gmatch("```lua\n(.-)```") do
 		if missing then
 			harness.skip(missing .. " is not installed")
 		end
-		local said, print_before = {}, print
-		print = function(...)
+		local said, print_before = {}, _G.print
+		_G.print = function(...)
 			said[#said + 1] = table.concat({ ... }, " ")
 		end
 		local ran, message = pcall(assert((loadstring or load)(block, "=README")))
-		print = print_before
+		_G.print = print_before
 		abio.set_waiter(nil)
 		harness.ok(ran, message)
 		harness.ok(#said > 0, "the example says nothing")
