@@ -3,7 +3,8 @@
  *
  * The pollable fd is the epoll fd.  In its set are the doorbell, one timerfd, and every descriptor
  * that something waits for, armed one-shot and only while something waits: an idle dead socket must
- * not make the fd spin.
+ * not make the fd spin.  Only under a receive a descriptor stays armed, which saves a call for every
+ * piece; the first event that finds nobody waiting ends that.
  *
  * Invariants: a request is in `pending` (QUEUED), in a watch list, in the heap or in `starved`
  * (WAITING), or with a worker (SUBMITTED); a batch of epoll events only moves requests to `pending`,
@@ -66,23 +67,40 @@ static uint32_t wanted(const struct watch *watch)
 	return bits;
 }
 
-static int32_t arm(struct object *object)
+/* Whether all that waits is one receive, which will wait again. */
+static bool only_receives(const struct watch *watch)
+{
+	const struct list *first = watch->readers.next;
+
+	return list_empty(&watch->writers) && list_empty(&watch->pollers) &&
+	       !list_empty(&watch->readers) && first->next == &watch->readers &&
+	       container_of(first, struct request, link)->code == REQUEST_RECEIVE;
+}
+
+static int32_t set_armed(struct object *object, uint32_t bits, bool standing)
 {
 	struct watch *watch = &object->watch;
-	uint32_t bits = wanted(watch);
-	struct epoll_event event = { .events = bits | EPOLLONESHOT, .data.ptr = object };
-	int64_t error;
+	struct epoll_event event = { .events = bits | (standing ? 0 : EPOLLONESHOT),
+				     .data.ptr = object };
+	int64_t error = sys.epoll_control(object->driver->fd,
+					  watch->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
+					  object->fd, &event);
 
-	if ((bits & ~watch->armed) == 0)
-		return 0;
-	error = sys.epoll_control(object->driver->fd,
-				  watch->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, object->fd,
-				  &event);
 	if (error < 0)
 		return (int32_t)error;
 	watch->registered = true;
 	watch->armed = bits;
+	watch->standing = standing;
 	return 0;
+}
+
+static int32_t arm(struct object *object)
+{
+	uint32_t bits = wanted(&object->watch);
+
+	if ((bits & ~object->watch.armed) == 0)
+		return 0;
+	return set_armed(object, bits, only_receives(&object->watch));
 }
 
 static struct list *queue_for(struct request *request)
@@ -121,6 +139,7 @@ static void unwatch(struct object *object)
 	if (object->watch.registered)
 		sys.epoll_control(object->driver->fd, EPOLL_CTL_DEL, object->fd, &none);
 	object->watch.registered = false;
+	object->watch.standing = false;
 	object->watch.armed = 0;
 }
 
@@ -137,7 +156,13 @@ static void fired(struct epoll_state *state, struct object *object, uint32_t bit
 {
 	struct watch *watch = &object->watch;
 
-	watch->armed = 0;
+	if (watch->standing && list_empty(&watch->readers) && list_empty(&watch->writers) &&
+	    list_empty(&watch->pollers)) {
+		set_armed(object, 0, false);
+		return;
+	}
+	if (!watch->standing)
+		watch->armed = 0;
 	if ((bits & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
 		requeue(state, &watch->readers);
 	if ((bits & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0)
@@ -305,19 +330,28 @@ static void take(struct driver *driver)
 	}
 }
 
-static void turn(struct driver *driver)
+static void perform_pending(struct epoll_state *state)
 {
-	struct epoll_state *state = state_of(driver);
 	struct list now;
 	struct list *link;
 
-	if (state->take)
-		take(driver);
-	workers_collect(driver->workers);
 	list_init(&now);
 	list_splice(&now, &state->pending);
 	while ((link = list_take(&now)) != NULL)
 		perform(state, container_of(link, struct request, link));
+}
+
+static void turn(struct driver *driver)
+{
+	struct epoll_state *state = state_of(driver);
+
+	/* Before the events are read: who waits again for what it is still armed for is there. */
+	perform_pending(state);
+	if (state->take) {
+		take(driver);
+		perform_pending(state);
+	}
+	workers_collect(driver->workers);
 	arm_timer(driver);
 }
 

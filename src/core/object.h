@@ -48,6 +48,7 @@ struct watch {
 	struct list pollers;
 	uint32_t armed;
 	bool registered;
+	bool standing; /* armed for every arrival, not for the next alone */
 	bool emptied;  /* the last receive took all there was: wait, do not ask */
 };
 
