@@ -48,9 +48,19 @@ void object_open(struct object *object, int32_t fd)
 	object->state = OBJECT_OPEN;
 }
 
+/* Moved in from another driver and gone before a poll looked. */
+static void leave_inbox(struct object *object)
+{
+	handle_lock();
+	list_remove(&object->in_inbox);
+	handle_unlock();
+}
+
 static void destroy(struct object *object)
 {
 	check(object->fd < 0 && list_empty(&object->operations));
+	if (list_linked(&object->in_inbox))
+		leave_inbox(object);
 	outbox_destroy(object);
 	list_remove(&object->in_driver);
 	handle_destroy(object->slot);
@@ -70,11 +80,6 @@ void object_discard(struct object *object)
 bool object_idle(const struct object *object)
 {
 	return list_empty(&object->operations) && outbox_idle(object);
-}
-
-bool object_unheld(const struct object *object)
-{
-	return (uint32_t)atomic_load(&object->slot->state) == 0;
 }
 
 static void closed(struct object *object, int32_t result)
