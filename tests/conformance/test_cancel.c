@@ -349,7 +349,7 @@ static void cancel_of_what_is_not_there_is_zero(struct test *t)
 	assert_int_equal(abio_cancel(reader, 12345), 0);
 	assert_int_equal(abio_cancel(reader, 0), 0);
 	assert_int_equal(abio_cancel(0, 1), ABIO_E_HANDLE);
-	assert_int_equal(abio_cancel(reader ^ 1, 1), ABIO_E_HANDLE);
+	assert_int_equal(abio_cancel(reader ^ (1u << 30), 1), ABIO_E_HANDLE);
 	test_quiet(t);
 }
 
