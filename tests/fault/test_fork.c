@@ -377,7 +377,10 @@ static void released_in_flight(const struct variant *variant)
 
 /* ---- a worker that is busy ------------------------------------------------------------------- */
 
+#define WORKERS 4 /* the default of a driver */
+
 static int gate[2];
+static _Atomic int at_gate;
 
 /* The name "slow" takes until the gate opens. */
 static int64_t slow_names(const char *name, const char *service, const struct addrinfo *hints,
@@ -390,6 +393,7 @@ static int64_t slow_names(const char *name, const char *service, const struct ad
 		return sys_linux.names(name, service, hints, result);
 	if ((hints->ai_flags & AI_NUMERICHOST) != 0)
 		return -(int64_t)EAI_NONAME;
+	at_gate++;
 	while (read(gate[0], &byte, 1) < 0 && errno == EINTR)
 		;
 	numeric.ai_flags |= AI_NUMERICHOST;
@@ -408,6 +412,10 @@ static void workers_busy(const struct variant *variant)
 		need_equal(abio_resolve(state.driver, "slow", 4, 80, 0, token), 0);
 	need_equal(abio_write_all(state.ios[2], "file", 4, 0, 7), 0);
 	need_equal(abio_driver_submit(state.driver), 0);
+	/* All are busy now; a thread that is just starting has locks of the sanitizer's. */
+	for (int i = 0; i < 10000 && at_gate < WORKERS; i++)
+		usleep(1000);
+	need_equal(at_gate, WORKERS);
 	fork_everywhere(&state);
 	need_equal(write(gate[1], "123456", 6), 6);
 	for (int left = 7; left > 0; left--) {
