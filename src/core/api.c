@@ -43,6 +43,7 @@ static void mail_to_driver(struct object *object)
 		object_unreferenced(object);
 		return;
 	}
+	object->mailed = true;
 	if (!list_linked(&object->in_inbox))
 		list_append(&object->driver->inbox, &object->in_inbox);
 	atomic_store_explicit(&object->driver->mail, 1, memory_order_release);
@@ -74,10 +75,14 @@ int32_t impl_release(uint64_t io)
 		return 0;
 	}
 	thread = atomic_load(&atomic_load(&slot->home)->thread);
-	if (thread == platform_thread() || object->driver == NULL)
-		object_unreferenced(object);
-	else
+	if (thread != platform_thread()) {
 		mail_to_driver(object);
+		return 0;
+	}
+	/* Moved here and not looked at yet: the inbox must not name it when it is gone. */
+	if (object->arriving)
+		driver_open_mail(object->driver);
+	object_unreferenced(object);
 	return 0;
 }
 

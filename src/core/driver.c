@@ -89,27 +89,40 @@ void driver_recycle(struct driver *driver)
 	operation_end_lingering(driver);
 }
 
+/*
+ * One object out of the inbox.  That nobody holds it any more is not enough to free it: the thread
+ * that let go of it last may still be on its way here, and then its letter comes.
+ */
+static struct object *take_mail(struct driver *driver, bool *released)
+{
+	struct object *object = NULL;
+	struct list *link;
+
+	handle_lock();
+	link = list_take(&driver->inbox);
+	if (link == NULL) {
+		atomic_store(&driver->mail, 0);
+	} else {
+		object = container_of(link, struct object, in_inbox);
+		if (object->arriving)
+			list_append(&driver->objects, &object->in_driver);
+		object->arriving = false;
+		*released = object->mailed;
+	}
+	handle_unlock();
+	return object;
+}
+
 /* Objects that other threads released or moved here. */
 void driver_open_mail(struct driver *driver)
 {
-	struct list mail;
-	struct list *link;
+	struct object *object;
+	bool released = false;
 
 	if (atomic_load_explicit(&driver->mail, memory_order_acquire) == 0)
 		return;
-	list_init(&mail);
-	handle_lock();
-	atomic_store(&driver->mail, 0);
-	list_splice(&mail, &driver->inbox);
-	handle_unlock();
-	while ((link = list_take(&mail)) != NULL) {
-		struct object *object = container_of(link, struct object, in_inbox);
-
-		if (object->arriving) {
-			object->arriving = false;
-			list_append(&driver->objects, &object->in_driver);
-		}
-		if (object_unheld(object))
+	while ((object = take_mail(driver, &released)) != NULL) {
+		if (released)
 			object_unreferenced(object);
 	}
 }

@@ -92,7 +92,7 @@ static void orphan_objects(struct driver *driver, struct list *mail)
 
 		if (object->arriving)
 			turn_away(driver, object);
-		if (object_unheld(object))
+		if (object->mailed)
 			list_append(mail, &object->in_inbox);
 	}
 	while ((link = list_take(&driver->objects)) != NULL) {

@@ -48,19 +48,10 @@ void object_open(struct object *object, int32_t fd)
 	object->state = OBJECT_OPEN;
 }
 
-/* Moved in from another driver and gone before a poll looked. */
-static void leave_inbox(struct object *object)
-{
-	handle_lock();
-	list_remove(&object->in_inbox);
-	handle_unlock();
-}
-
 static void destroy(struct object *object)
 {
 	check(object->fd < 0 && list_empty(&object->operations));
-	if (list_linked(&object->in_inbox))
-		leave_inbox(object);
+	check(!list_linked(&object->in_inbox));
 	outbox_destroy(object);
 	list_remove(&object->in_driver);
 	handle_destroy(object->slot);

@@ -69,6 +69,7 @@ struct object {
 	uint8_t state;
 	bool released;           /* the last reference is gone */
 	bool arriving;           /* moved in from another driver, still in the inbox */
+	bool mailed;             /* its last release is in the inbox: both under handle_lock */
 	bool closing;            /* the close request is out */
 	uint8_t hold;            /* settling waits: its lists are being walked */
 	bool restore_blocking;   /* O_NONBLOCK was set by adopt */
@@ -98,8 +99,6 @@ void object_unreferenced(struct object *object);
 /* The driver is going away: closes the descriptor of an idle object at once. */
 void object_end(struct object *object);
 bool object_idle(const struct object *object);
-/* Nobody holds its handle. */
-bool object_unheld(const struct object *object);
 
 /* The system's half, in resource/: closes a descriptor, without waiting; 0 or a code. */
 int32_t resource_close(int32_t fd);
