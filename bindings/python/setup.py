@@ -8,10 +8,11 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
-from setuptools import setup
+from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+LIMITED = not sysconfig.get_config_var("Py_GIL_DISABLED")
 LIBRARY = ROOT / "build" / "lib" / "libabio.so.0"
 
 
@@ -31,14 +32,27 @@ class BuildExtension(build_ext):
         return outputs + beside
 
 
+tick = Extension(
+    "abio._tick",
+    sources=["native/tick.c", "native/waiter.c"],
+    depends=["native/native.h"],
+    include_dirs=[str(ROOT / "abi" / "generated")],
+    library_dirs=[str(ROOT / "build" / "lib")],
+    libraries=["abio"],
+    runtime_library_dirs=["$ORIGIN"],
+    extra_compile_args=["-std=gnu11", "-O2", "-fvisibility=hidden"],
+    py_limited_api=LIMITED,
+)
+
 options: dict[str, Any] = {}
-if not sysconfig.get_config_var("Py_GIL_DISABLED"):
-    # cffi compiles against the limited API: one wheel serves every later Python.
-    options["bdist_wheel"] = {"py_limited_api": "cp39"}
+if LIMITED:
+    # Both extensions are compiled against the limited API: one wheel serves every later Python.
+    options["bdist_wheel"] = {"py_limited_api": "cp310"}
 
 setup(
     version=runpy.run_path(str(ROOT / "abi" / "generated" / "constants.py"))["VERSION"],
     cffi_modules=["build_ffi.py:ffi"],
+    ext_modules=[tick],
     cmdclass={"build_ext": BuildExtension},
     options=options,
 )

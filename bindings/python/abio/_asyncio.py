@@ -12,7 +12,6 @@ import asyncio
 import warnings
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from functools import partial
 from typing import Any, Optional
 
 from ._driver import Driver, Operation
@@ -26,7 +25,7 @@ class LoopDriver(Driver):
     __slots__ = ("loop", "_keeper", "_turn")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(partial(asyncio.Future, loop=loop))
+        super().__init__(loop)
         self.loop = loop
         self._turn: Optional[asyncio.Future[None]] = None
         self._keeper = _keep(weakref.ref(self))
@@ -49,7 +48,7 @@ class LoopDriver(Driver):
         self.loop.add_reader(self.fd, self._last_ticks)
         try:
             while True:
-                while self.tick() > 0:
+                while self.tick_later() > 0:
                     pass
                 if self.close():
                     break
@@ -61,7 +60,7 @@ class LoopDriver(Driver):
                 self.finish(PATIENCE_NS)
 
     def _last_ticks(self) -> None:
-        self.tick()
+        self.tick_later()
         if self._turn is not None and not self._turn.done():
             self._turn.set_result(None)
 

@@ -1,11 +1,11 @@
-"""The driver layer: operations in flight, and the tick that hands their events out.
+"""The driver layer: operations in flight, and where their events go.
 
-Owns the driver's handle, the array of events and the table of slots: a token is an index into
-that table, and a slot is free again only when its terminal event has come, so a token can never
-name the wrong operation.  One `tick` reaps everything in one call.
+Owns the driver's handle and the table of slots: a token is an index into that table, and a slot is
+free again only when its terminal event has come, so a token can never name the wrong operation.
+One `tick` reaps everything in one call; it is native, see native/tick.c.
 
 This file knows no event loop.  What it needs of one is a *waiter*: an awaitable with `done()` and
-`set_result(value)`.  An adapter gives `make_waiter` and calls `tick` when the fd is readable.
+`set_result(value)`.  An adapter calls `tick` when the descriptor is readable.
 """
 
 from __future__ import annotations
@@ -15,18 +15,15 @@ from typing import Any, Final, Optional, Protocol
 
 from . import _errors
 from ._library import ffi, lib
-from ._receiver import Receiver, Waiter
+from ._receiver import Waiter
+from ._tick import Tick
 
-EVENTS_PER_TICK: Final = 256
-STRIDE: Final[int] = ffi.sizeof("struct abio_event")
+WaiterMaker = Callable[[], Waiter]
+
 MORE: Final[int] = lib.ABIO_EVENT_MORE
-PIECE: Final[int] = lib.ABIO_EVENT_MORE | lib.ABIO_EVENT_VIEW
+STRIDE: Final[int] = ffi.sizeof("struct abio_event")
 
-_poll = lib.abio_driver_poll
 _release = lib.abio_release
-_unpack = ffi.unpack
-_cast = ffi.cast
-_CHARS = ffi.typeof("char *")
 
 
 class Slot(Protocol):
@@ -134,12 +131,12 @@ class Driver:
         "free",
         "make_waiter",
         "closed",
-        "_events",
-        "_words",
+        "_tick",
         "__weakref__",
     )
 
-    def __init__(self, make_waiter: Callable[[], Waiter]) -> None:
+    def __init__(self, loop: object = None, make_waiter: Optional[WaiterMaker] = None) -> None:
+        """With an asyncio loop its waiters are native; any other loop gives its own."""
         self.closed = True
         made = ffi.new("abio_driver *")
         code = lib.abio_driver_create(ffi.NULL, made)
@@ -151,9 +148,8 @@ class Driver:
         # Slot 0 is nobody's: a wake has token 0.
         self.slots: list[Any] = [None]
         self.free: list[int] = []
-        self.make_waiter = make_waiter
-        self._events = ffi.new("struct abio_event[]", EVENTS_PER_TICK)
-        self._words = ffi.cast("int64_t *", self._events)
+        self._tick = Tick(self.handle, self.slots, self.free, loop)
+        self.make_waiter: WaiterMaker = make_waiter or self._tick.waiter
 
     def enter(self, slot: Slot) -> int:
         """A token for an operation about to be started."""
@@ -174,33 +170,19 @@ class Driver:
         return len(self.slots) - 1 - len(self.free)
 
     def tick(self) -> int:
-        """Reaps what has finished and resolves who waits for it; the number of events."""
-        count: int = _poll(self.handle, self._events, STRIDE, EVENTS_PER_TICK)
-        if count <= 0:
-            if count < 0:
-                raise _errors.error(count)
-            return 0
-        slots = self.slots
-        words = iter(_unpack(self._words, count * 6))
-        for token, result, progress, handle, data, flags in zip(
-            words, words, words, words, words, words
-        ):
-            slot = slots[token]
-            if flags == PIECE:
-                # Only a receive has such events, and its slot is its Receiver.
-                piece = _unpack(_cast(_CHARS, data), result)
-                waiter = slot.waiter
-                if waiter is not None and result <= slot.direct and not waiter.done():
-                    slot.waiter = None
-                    waiter.set_result(piece)
-                else:
-                    slot.piece(piece)
-                continue
-            if not flags & MORE and token:
-                slots[token] = None
-                self.free.append(token)
-            if slot is not None:
-                slot.event(result, progress, handle, data, flags)
+        """One turn: reaps what has finished, tells who waits for it, and runs the tasks it wakes.
+
+        Only from a callback of the loop, never from inside a task.  Returns the number of events.
+        """
+        return self._checked(self._tick.run())
+
+    def tick_later(self) -> int:
+        """As tick, from anywhere: the tasks it wakes run in the loop's next turn."""
+        return self._checked(self._tick.run_later())
+
+    def _checked(self, count: int) -> int:
+        if count < 0:
+            raise _errors.error(count)
         return count
 
     def cancel(self, operation: Operation) -> None:
@@ -256,6 +238,7 @@ class Driver:
             return
         if lib.abio_driver_shutdown(self.handle) >= 0:
             now = ffi.new("int64_t *")
+            event = ffi.new("struct abio_event *")
             lib.abio_clock(now)
             deadline = now[0] + patience_ns
             while not self.close():
@@ -263,8 +246,8 @@ class Driver:
                 left = deadline - now[0]
                 if left <= 0:
                     break
-                if lib.abio_driver_wait(self.handle, self._events, STRIDE, 1, left) > 0:
-                    self._forget(self._events[0])
+                if lib.abio_driver_wait(self.handle, event, STRIDE, 1, left) > 0:
+                    self._forget(event)
         if not self.closed:
             # The kernel may still write to this package's memory: leak it with the driver.
             _abandoned.append(self.slots)

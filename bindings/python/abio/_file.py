@@ -24,6 +24,7 @@ from ._asyncio import LoopDriver, current, settled
 from ._driver import Making, Operation
 from ._library import ffi, lib
 from ._opening import Opening
+from ._receiver import Waiter
 from ._stream import Stream, io_info
 from ._writing import Buffer
 
@@ -77,6 +78,7 @@ class File:
         "_append",
         "_stream",
         "_alone",
+        "_settling",
         "__weakref__",
     )
 
@@ -89,6 +91,7 @@ class File:
         self._using = False
         self._append = "a" in mode
         self._alone: list[Operation] = []
+        self._settling: list[Waiter] = []
         info = io_info(handle)
         self._fd: int = info.fd
         positional = info.kind == lib.ABIO_KIND_FILE
@@ -141,7 +144,7 @@ class File:
             except BaseException:
                 if not operation.done:
                     self._alone.append(operation)
-                    operation.ended = partial(self._alone.remove, operation)
+                    operation.ended = partial(self._ended_alone, operation)
                 raise
             if operation.result < 0:
                 raise self._failed(operation.result)
@@ -368,9 +371,17 @@ class File:
     async def _settle(self) -> None:
         """Waits for the writes whose callers have left."""
         while self._alone:
-            operation = self._alone[-1]
-            operation.waiter = self._driver.make_waiter()
-            await operation.waiter
+            waiter = self._driver.make_waiter()
+            self._settling.append(waiter)
+            await waiter
+
+    def _ended_alone(self, operation: Operation) -> None:
+        self._alone.remove(operation)
+        if not self._alone:
+            settling, self._settling = self._settling, []
+            for waiter in settling:
+                if not waiter.done():
+                    waiter.set_result(None)
 
     @property
     def closed(self) -> bool:

@@ -67,8 +67,15 @@ class Receiver:
         self.failure = 0
 
     def event(self, result: int, progress: int, handle: int, data: int, flags: int) -> None:
-        """The receive has ended.  (Its pieces come through the driver's tick.)"""
+        """A large piece (small ones come through the driver's tick), or the end."""
         if flags & _MORE:
+            piece = ffi.unpack(ffi.cast("char *", data), result)
+            waiter = self.waiter
+            if waiter is not None and result <= self.direct and not waiter.done():
+                self.waiter = None
+                waiter.set_result(piece)
+            else:
+                self.piece(piece)
             return
         self.ended = True
         self.failure = result

@@ -345,6 +345,23 @@ def test_a_cancelled_write_is_finished_before_fsync_and_close(run: Runner, tmp_p
     run(main)
 
 
+def test_several_wait_for_a_cancelled_write(run: Runner, tmp_path: Path) -> None:
+    async def main() -> None:
+        for turn in range(20):
+            async with abio.open(tmp_path / "f", "wb") as f:
+                task = asyncio.create_task(f.write(DATA))
+                await asyncio.sleep(0)
+                task.cancel()
+                waiting = [asyncio.create_task(f.fsync()) for _ in range(4)]
+                await asyncio.sleep(0)
+                waiting[turn % 4].cancel()
+                results = await asyncio.gather(*waiting, return_exceptions=True)
+                assert results.count(None) >= 3
+                assert (tmp_path / "f").stat().st_size == len(DATA)
+
+    run(main)
+
+
 def test_cancelled_appends_are_whole_and_in_order(run: Runner, tmp_path: Path) -> None:
     async def main() -> None:
         file = tmp_path / "log"

@@ -87,9 +87,11 @@ def test_the_stream_is_closed_when_the_handler_returns_or_fails(run: Runner) -> 
 
 def test_leaving_cancels_the_handlers_and_waits(run: Runner) -> None:
     async def main() -> None:
+        started = []
         ended = []
 
         async def handler(stream: abio.Stream) -> None:
+            started.append(stream)
             try:
                 await stream.read()
             finally:
@@ -98,7 +100,7 @@ def test_leaving_cancels_the_handlers_and_waits(run: Runner) -> None:
 
         async with abio.start_server(handler, "127.0.0.1", 0) as server:
             streams = [await abio.connect(*server.address) for _ in range(10)]
-            while len(server._tasks) < 10:
+            while len(started) < 10:
                 await asyncio.sleep(0.001)
         assert len(ended) == 10 and all(stream.is_closing() for stream in ended)
         for stream in streams:

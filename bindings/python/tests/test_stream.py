@@ -6,6 +6,7 @@ import asyncio
 import random
 import socket
 import struct
+import time
 from pathlib import Path
 
 import pytest
@@ -443,10 +444,9 @@ def test_unix_streams(run: Runner, tmp_path: Path, abstract: bool) -> None:
 
 def test_sleep_and_info(run: Runner) -> None:
     async def main() -> None:
-        loop = asyncio.get_running_loop()
-        start = loop.time()
+        start = time.monotonic()
         await asyncio.gather(*(abio.sleep(0.02) for _ in range(50)))
-        assert loop.time() - start >= 0.02
+        assert time.monotonic() - start >= 0.02
         await abio.sleep(0)
         task = asyncio.create_task(abio.sleep(100))
         await asyncio.sleep(0.01)
