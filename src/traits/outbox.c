@@ -17,7 +17,7 @@
 #define HIGH_WATER (256u << 10)  /* most bytes an outbox holds */
 #define BLOCK_SMALL 4096u
 #define BLOCK_LARGE (64u << 10)
-#define BLOCKS_SPARE 256u        /* small blocks a driver keeps for reuse */
+#define BLOCKS_SPARE 1024u       /* small blocks a driver keeps for reuse */
 
 struct block {
 	struct list link;
