@@ -1,7 +1,7 @@
 """Shows that the soak can fail: each mutant is the library with one deliberate fault, and is caught.
 
-A mutant is a sed script in mutants/, with the file it changes, and the word it must be caught by, in
-its first lines.  Its edit is applied to a copy of src/, the file is compiled as build/flags says, and
+A mutant is a sed script in mutants/; its first lines name the file it changes, the program that must
+catch it (test_soak where none is named), and the word it must be caught by.  Its edit is applied to a copy of src/, the file is compiled as build/flags says, and
 linked with the soak and the rest of the library.  An edit that changes nothing is a failure.
 
     run_mutants.py          all
@@ -24,7 +24,8 @@ HERE = Path(__file__).resolve().parent
 BUILD = ROOT / "build"
 LIMIT_SECONDS = 80
 DEADLINE_MS = "500"
-SOAK_TARGET = "build/tests/soak/test_soak"
+HOSTS = "/level"  # one kind of host is enough here
+PROGRAMS = ("test_soak", "test_cancel_race")
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Mutant:
     name: str
     script: Path
     file: str
+    program: str
     expect: list[str]
 
 
@@ -43,11 +45,19 @@ class Verdict:
 
 
 def load(script: Path) -> Mutant:
-    head = dict(re.findall(r"^# (file|expect): (.+)$", script.read_text(), re.MULTILINE))
-    return Mutant(script.stem, script, head.get("file", ""), head.get("expect", "").split())
+    head = dict(re.findall(r"^# (file|program|expect): (.+)$", script.read_text(), re.MULTILINE))
+    return Mutant(
+        script.stem,
+        script,
+        head.get("file", ""),
+        head.get("program", PROGRAMS[0]),
+        head.get("expect", "").split(),
+    )
 
 
-def run(argv: list[str], seconds: float, environment: dict[str, str] | None = None) -> tuple[int | None, str]:
+def run(
+    argv: list[str], seconds: float, environment: dict[str, str] | None = None
+) -> tuple[int | None, str]:
     """Exit status (None: hung) and output."""
     try:
         done = subprocess.run(
@@ -67,10 +77,10 @@ def run(argv: list[str], seconds: float, environment: dict[str, str] | None = No
     return done.returncode, done.stdout
 
 
-def soak_objects() -> list[str]:
-    """What the soak program is linked of, without other programs of its directory."""
+def soak_objects(program: str) -> list[str]:
+    """What a program is linked of, without the other programs of its directory."""
     objects = sorted((BUILD / "obj/tests/soak").glob("*.o"))
-    return [str(o) for o in objects if not o.name.startswith("test_") or o.name == "test_soak.o"]
+    return [str(o) for o in objects if not o.name.startswith("test_") or o.stem == program]
 
 
 def mutate(mutant: Mutant, room: Path) -> tuple[Path, str]:
@@ -89,13 +99,13 @@ def mutate(mutant: Mutant, room: Path) -> tuple[Path, str]:
     return target, ""
 
 
-def compile_mutant(target: Path, room: Path) -> tuple[Path, str]:
+def compile_mutant(mutant: Mutant, target: Path, room: Path) -> tuple[Path, str]:
     flags = (BUILD / "flags").read_text().split()
-    program, built = room / "test_soak", room / "mutant.o"
+    program, built = room / mutant.program, room / "mutant.o"
     # The mutant's object stands before the archive, whose own is then not taken.
     compile_line = [*flags, "-Wno-error", "-c", "-o", str(built), str(target)]
-    link_line = [flags[0], "-o", str(program), *soak_objects(), str(built), "build/lib/libabio.a"]
-    for line in (compile_line, [*link_line, "-l:liburing.a", "-pthread"]):
+    link_line = [flags[0], "-o", str(program), *soak_objects(mutant.program), str(built)]
+    for line in (compile_line, [*link_line, "build/lib/libabio.a", "-l:liburing.a", "-pthread"]):
         status, output = run(line, 60)
         if status != 0:
             return program, output.strip()
@@ -104,7 +114,11 @@ def compile_mutant(target: Path, room: Path) -> tuple[Path, str]:
 
 def soak(program: Path) -> tuple[int | None, str, float]:
     begin = time.monotonic()
-    environment = {"ABIO_SOAK": "first", "ABIO_SOAK_DEADLINE_MS": DEADLINE_MS}
+    environment = {
+        "ABIO_SOAK": "first",
+        "ABIO_SOAK_DEADLINE_MS": DEADLINE_MS,
+        "ABIO_SOAK_ONLY": HOSTS,
+    }
     status, output = run([str(program)], LIMIT_SECONDS, environment)
     failures = [line for line in output.splitlines() if line.startswith("FAILED")]
     return status, failures[0] if failures else "", time.monotonic() - begin
@@ -115,7 +129,7 @@ def judge(mutant: Mutant) -> Verdict:
     target, trouble = mutate(mutant, room)
     if trouble:
         return Verdict(mutant.name, False, trouble)
-    program, trouble = compile_mutant(target, room)
+    program, trouble = compile_mutant(mutant, target, room)
     if trouble:
         return Verdict(mutant.name, False, f"does not build: {trouble}")
     status, failure, seconds = soak(program)
@@ -129,14 +143,15 @@ def judge(mutant: Mutant) -> Verdict:
     return Verdict(mutant.name, True, f"{seconds:.1f} s, {failure[8:]}")
 
 
-def control() -> Verdict:
+def control(name: str) -> Verdict:
     """The library as it is passes: what the mutants are caught by is not the soak itself."""
-    status, failure, seconds = soak(ROOT / SOAK_TARGET)
-    return Verdict("(no fault)", status == 0, f"{seconds:.1f} s {failure}")
+    status, failure, seconds = soak(BUILD / "tests/soak" / name)
+    return Verdict(f"(no fault) {name}", status == 0, f"{seconds:.1f} s {failure}")
 
 
 def main() -> int:
-    status, output = run(["make", "-j2", "lib", SOAK_TARGET], 300)
+    targets = [f"build/tests/soak/{name}" for name in PROGRAMS]
+    status, output = run(["make", "-j2", "lib", *targets], 300)
     if status != 0:
         print(output)
         print("0 passed, 1 failed")
@@ -146,11 +161,12 @@ def main() -> int:
     chosen = [m for m in mutants if not words or m.name in words]
     passed = failed = 0
     with ThreadPoolExecutor(2) as pool:
-        waiting = [] if words else [pool.submit(control)]
+        waiting = [] if words else [pool.submit(control, name) for name in PROGRAMS]
         waiting += [pool.submit(judge, mutant) for mutant in chosen]
         for verdict in (future.result() for future in waiting):
             passed, failed = passed + verdict.good, failed + (not verdict.good)
-            print(f"{'ok     ' if verdict.good else 'FAILED '} {verdict.name}: {verdict.text}", flush=True)
+            word = "ok     " if verdict.good else "FAILED "
+            print(f"{word} {verdict.name}: {verdict.text}", flush=True)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

@@ -99,6 +99,7 @@ static void spin(struct world *world)
 		world_turn(world, false);
 		if (world->full_polls != before || world->failed)
 			return;
+		sched_yield(); /* the peers may need this processor */
 	} while (clock_ns() - start < (int64_t)soak_deadline_ms * NANOSECONDS_PER_MS);
 	world_slept_long(world);
 }

@@ -14,17 +14,18 @@
 
 #include "soak.h"
 
-#define PEERS_MAX    4u
-#define TIMERS_MAX   8u
-#define FILES_MAX    8u
-#define ACCEPTS_MAX  3u
-#define GUESTS_MAX   64u
-#define READ_MAX     512u
-#define WRITE_MAX    8192u
-#define FILE_BYTES   65536u
-#define FILE_SERIAL  4242u
-#define MESSAGE_UNIT 16u /* messages are multiples of it: an exact read up to one can always end \
-			  */
+#define PEERS_MAX   4u
+#define TIMERS_MAX  8u
+#define FILES_MAX   8u
+#define ACCEPTS_MAX 3u
+#define GUESTS_MAX  64u
+#define READ_MAX    512u
+#define WRITE_MAX   8192u
+#define FILE_BYTES  65536u
+#define FILE_SERIAL 4242u
+#define MESSAGE_UNIT                                                                \
+	16u /* messages are multiples of it: an exact read up to one can always end \
+	     */
 
 enum spread {
 	SPREAD_ALL,

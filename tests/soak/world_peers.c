@@ -18,7 +18,7 @@
 #define TICK_MS     100
 #define MESSAGE_MAX 16384u
 #define CHUNK       4096u
-#define SPINS       20000u /* of an eager peer, before it sleeps after all */
+#define SPINS       5000u /* of an eager peer, before it sleeps after all */
 
 static void lose(struct peer *peer)
 {
