@@ -110,6 +110,7 @@ static const struct injection injections[] = {
 	{ FAULT_ring_enter, ENOMEM, NONE },
 	{ FAULT_ring_enter, EAGAIN, UNNOTICED | SILENT },
 	{ FAULT_ring_enter, EBUSY, UNNOTICED | SILENT },
+	{ FAULT_ring_enter, EINTR, UNNOTICED | SILENT },
 	{ FAULT_thread_start, EAGAIN, UNNOTICED }, /* the threads that are there do it */
 	{ FAULT_thread_start, ENOMEM, UNNOTICED },
 	{ FAULT_thread_alive, EPERM, NONE },
