@@ -122,8 +122,8 @@ PYTHON := $(VENV)/bin/python
 .PHONY: python lua
 python: $(VENV)/abio.installed ## install the Python binding into build/venv
 
-PYTHON_SOURCES := $(wildcard pyproject.toml bindings/python/*.* bindings/python/abio/*) \
-	abi/generated/abio.cdef
+PYTHON_SOURCES := pyproject.toml abi/generated/abio.cdef \
+	$(wildcard bindings/python/*.* $(addsuffix /*.*,$(filter-out %/tests,$(wildcard bindings/python/*))))
 $(VENV)/abio.installed: $(PYTHON_SOURCES) build/lib/libabio.so | setup-python
 	@echo "  PIP     $(VENV)"
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps \

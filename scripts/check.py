@@ -136,7 +136,7 @@ def everything() -> list[Suite]:
     rooms = tuple(dict.fromkeys((*TEST_ROOMS, *c_rooms())))
     suites += c_suites("gcc", rooms)
     mutants = Command(["python3", "tests/soak/run_mutants.py"])
-    suites.append(Suite("C soak finds deliberate faults", [mutants], ["tests"]))
+    suites.append(Suite("C soak finds deliberate faults", [mutants]))
     for error in ("EPERM", "ENOSYS"):
         suites += c_suites("gcc", ("conformance",), (REFUSE, error))
     suites += python_suites()

@@ -37,7 +37,7 @@ for group in "$@"; do
 		;;
 	bench)
 		packages+=(gcc libc6-dev binutils liburing-dev libuv1-dev python3 python3-venv
-			python3-dev)
+			python3-dev strace)
 		pips+=(cffi setuptools wheel uvloop aiofiles)
 		;;
 	*)
