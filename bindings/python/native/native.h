@@ -18,8 +18,7 @@
 #include "abio.h"
 
 struct tick {
-	PyObject_HEAD
-	uint64_t driver;
+	PyObject_HEAD uint64_t driver;
 	PyObject *slots; /* list: what the events of a token go to, or None */
 	PyObject *free;  /* list of tokens */
 	PyObject *loop;  /* for waiters; None without an asyncio loop */

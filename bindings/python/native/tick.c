@@ -1,16 +1,21 @@
 /*
- * Tick: one turn of a driver.  Polls once, hands every event to the slot of its token, then runs the
- * tasks that were woken.
+ * Tick: one turn of a driver.  Polls, hands every event to the slot of its token, runs the tasks
+ * that were woken, and polls again: that submits what they started, and when it brings nothing the
+ * loop can sleep at once instead of coming back to learn so.
  *
- * In Python this is abio._driver's business; it is here because it is what every request passes through.
- * It knows two things of what it hands events to: a slot has `event(result, progress, handle, data,
- * flags)`; and the slot of a receive has `waiter`, `direct` and `piece(bytes)`, see abio._receiver.
- * Views are copied before anything of Python's runs, for they end with the next poll; and tasks run
- * after the last event is handed out, so that nothing they do can disturb the turn.
+ * In Python this is abio._driver's business; it is here because it is what every request passes
+ * through. It knows two things of what it hands events to: a slot has `event(result, progress,
+ * handle, data, flags)`; and the slot of a receive has `waiter`, `direct` and `piece(bytes)`, see
+ * abio._receiver. Views are copied before anything of Python's runs, for they end with the next
+ * poll; and tasks run after the last event is handed out, so that nothing they do can disturb the
+ * turn.
  */
 #include "native.h"
 
-enum { EVENTS = 256 };
+enum {
+	EVENTS = 256,
+	POLLS = 4, /* then the rest of the loop has its turn */
+};
 
 static const uint32_t PIECE = ABIO_EVENT_MORE | ABIO_EVENT_VIEW;
 
@@ -198,30 +203,43 @@ static void run_woken(struct tick *self, struct failure *failure)
 	Py_DECREF(woken);
 }
 
+/* One poll and all that follows from it: the number of events, or a code. */
+static int32_t poll_once(struct tick *self, bool directly, struct failure *failure)
+{
+	int32_t count = abio_driver_poll(self->driver, self->events, sizeof(*self->events), EVENTS);
+
+	if (count > 0) {
+		self->polling = true;
+		self->collecting = directly;
+		hand_out(self, count, failure);
+		self->collecting = false;
+		self->polling = false;
+		if (directly)
+			run_woken(self, failure);
+	}
+	return count;
+}
+
+/* Not directly (from inside a task): one poll. */
 static PyObject *turn(struct tick *self, bool directly)
 {
-	struct failure failure = {NULL, NULL, NULL};
-	int32_t count;
+	struct failure failure = { NULL, NULL, NULL };
+	int32_t total, count;
 
 	if (self->polling) {
 		PyErr_SetString(PyExc_RuntimeError, "a turn of the driver inside another");
 		return NULL;
 	}
-	count = abio_driver_poll(self->driver, self->events, sizeof(*self->events), EVENTS);
-	if (count > 0) {
-		self->polling = true;
-		self->collecting = directly;
-		hand_out(self, count, &failure);
-		self->collecting = false;
-		self->polling = false;
-		if (directly)
-			run_woken(self, &failure);
+	total = count = poll_once(self, directly, &failure);
+	for (int polls = 1; directly && count > 0 && polls < POLLS && total < EVENTS; polls++) {
+		count = poll_once(self, directly, &failure);
+		total += count > 0 ? count : 0;
 	}
 	if (failure.type != NULL) {
 		PyErr_Restore(failure.type, failure.value, failure.traceback);
 		return NULL;
 	}
-	return PyLong_FromLong(count);
+	return PyLong_FromLong(total);
 }
 
 static PyObject *tick_run(PyObject *self, PyObject *unused)
@@ -243,21 +261,22 @@ static PyObject *tick_waiter(PyObject *self, PyObject *unused)
 }
 
 static PyMethodDef tick_methods[] = {
-	{"run", tick_run, METH_NOARGS,
-	 "One turn; runs the tasks it wakes.  Only from a callback of the loop."},
-	{"run_later", tick_run_later, METH_NOARGS, "One turn; the loop runs the tasks it wakes."},
-	{"waiter", tick_waiter, METH_NOARGS, "A waiter of this driver's loop."},
-	{NULL, NULL, 0, NULL},
+	{ "run", tick_run, METH_NOARGS,
+	  "One turn; runs the tasks it wakes.  Only from a callback of the loop." },
+	{ "run_later", tick_run_later, METH_NOARGS, "One turn; the loop runs the tasks it wakes." },
+	{ "waiter", tick_waiter, METH_NOARGS, "A waiter of this driver's loop." },
+	{ NULL, NULL, 0, NULL },
 };
 
 static PyType_Slot tick_slots[] = {
-	{Py_tp_doc, (void *)"Tick(driver, slots, free, loop): one turn of a driver after the other."},
-	{Py_tp_new, (void *)tick_new},
-	{Py_tp_dealloc, (void *)tick_dealloc},
-	{Py_tp_traverse, (void *)tick_traverse},
-	{Py_tp_clear, (void *)tick_clear},
-	{Py_tp_methods, tick_methods},
-	{0, NULL},
+	{ Py_tp_doc,
+	  (void *)"Tick(driver, slots, free, loop): one turn of a driver after the other." },
+	{ Py_tp_new, (void *)tick_new },
+	{ Py_tp_dealloc, (void *)tick_dealloc },
+	{ Py_tp_traverse, (void *)tick_traverse },
+	{ Py_tp_clear, (void *)tick_clear },
+	{ Py_tp_methods, tick_methods },
+	{ 0, NULL },
 };
 
 static PyType_Spec tick_spec = {

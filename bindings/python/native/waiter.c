@@ -1,19 +1,23 @@
 /*
  * Waiter: what a coroutine of this package awaits on an asyncio loop.
  *
- * To a task it is a future (asyncio knows futures by `_asyncio_future_blocking`), with room for the one
- * callback a task registers.  It is its own iterator, so that awaiting it makes no object; and when it is
- * resolved inside a turn of the driver, its task is run by that turn itself instead of by way of
- * loop.call_soon, which is most of what a wake-up costs.  Resolved anywhere else, and when cancelled, it
- * goes through call_soon like every future: a task must never be run from inside another.
+ * To a task it is a future (asyncio knows futures by `_asyncio_future_blocking`), with room for the
+ * one callback a task registers.  It is its own iterator, so that awaiting it makes no object; and
+ * when it is resolved inside a turn of the driver, its task is run by that turn itself instead of
+ * by way of loop.call_soon, which is most of what a wake-up costs.  Resolved anywhere else, and
+ * when cancelled, it goes through call_soon like every future: a task must never be run from inside
+ * another.
  */
 #include "native.h"
 
-enum state { PENDING, RESOLVED, CANCELLED };
+enum state {
+	PENDING,
+	RESOLVED,
+	CANCELLED
+};
 
 struct waiter {
-	PyObject_HEAD
-	struct tick *tick;
+	PyObject_HEAD struct tick *tick;
 	PyObject *callback;
 	PyObject *context;
 	PyObject *value;
@@ -167,7 +171,8 @@ int waiter_run(PyObject *object)
 	return done == NULL ? -1 : 0;
 }
 
-/* ---- as an awaitable ------------------------------------------------------------------------------ */
+/* ---- as an awaitable
+ * ------------------------------------------------------------------------------ */
 
 static PyObject *waiter_itself(PyObject *self)
 {
@@ -217,7 +222,8 @@ static PyObject *waiter_next(PyObject *object)
 	}
 }
 
-/* ---- as a future ------------------------------------------------------------------------------------ */
+/* ---- as a future
+ * ------------------------------------------------------------------------------------ */
 
 static PyObject *waiter_done(PyObject *self, PyObject *unused)
 {
@@ -308,34 +314,35 @@ static PyObject *waiter_add_done_callback(PyObject *object, PyObject *const *arg
 }
 
 static PyMethodDef waiter_methods[] = {
-	{"done", waiter_done, METH_NOARGS, NULL},
-	{"cancelled", waiter_cancelled, METH_NOARGS, NULL},
-	{"result", waiter_result, METH_NOARGS, NULL},
-	{"set_result", waiter_set_result, METH_O, NULL},
-	{"cancel", (PyCFunction)(void (*)(void))waiter_cancel, METH_VARARGS | METH_KEYWORDS, NULL},
-	{"get_loop", waiter_get_loop, METH_NOARGS, NULL},
-	{"add_done_callback", (PyCFunction)(void (*)(void))waiter_add_done_callback,
-	 METH_FASTCALL | METH_KEYWORDS, NULL},
-	{NULL, NULL, 0, NULL},
+	{ "done", waiter_done, METH_NOARGS, NULL },
+	{ "cancelled", waiter_cancelled, METH_NOARGS, NULL },
+	{ "result", waiter_result, METH_NOARGS, NULL },
+	{ "set_result", waiter_set_result, METH_O, NULL },
+	{ "cancel", (PyCFunction)(void (*)(void))waiter_cancel, METH_VARARGS | METH_KEYWORDS,
+	  NULL },
+	{ "get_loop", waiter_get_loop, METH_NOARGS, NULL },
+	{ "add_done_callback", (PyCFunction)(void (*)(void))waiter_add_done_callback,
+	  METH_FASTCALL | METH_KEYWORDS, NULL },
+	{ NULL, NULL, 0, NULL },
 };
 
 static PyMemberDef waiter_members[] = {
-	{"_asyncio_future_blocking", T_BOOL, offsetof(struct waiter, blocking), 0, NULL},
-	{NULL, 0, 0, 0, NULL},
+	{ "_asyncio_future_blocking", T_BOOL, offsetof(struct waiter, blocking), 0, NULL },
+	{ NULL, 0, 0, 0, NULL },
 };
 
 static PyType_Slot waiter_slots[] = {
-	{Py_tp_doc, (void *)"What a coroutine of abio awaits; resolved by the driver's tick."},
-	{Py_tp_dealloc, (void *)waiter_dealloc},
-	{Py_tp_traverse, (void *)waiter_traverse},
-	{Py_tp_clear, (void *)waiter_clear},
-	{Py_tp_iter, (void *)waiter_itself},
-	{Py_tp_iternext, (void *)waiter_next},
-	{Py_am_await, (void *)waiter_itself},
-	{Py_am_send, (void *)waiter_send},
-	{Py_tp_methods, waiter_methods},
-	{Py_tp_members, waiter_members},
-	{0, NULL},
+	{ Py_tp_doc, (void *)"What a coroutine of abio awaits; resolved by the driver's tick." },
+	{ Py_tp_dealloc, (void *)waiter_dealloc },
+	{ Py_tp_traverse, (void *)waiter_traverse },
+	{ Py_tp_clear, (void *)waiter_clear },
+	{ Py_tp_iter, (void *)waiter_itself },
+	{ Py_tp_iternext, (void *)waiter_next },
+	{ Py_am_await, (void *)waiter_itself },
+	{ Py_am_send, (void *)waiter_send },
+	{ Py_tp_methods, waiter_methods },
+	{ Py_tp_members, waiter_members },
+	{ 0, NULL },
 };
 
 static PyType_Spec waiter_spec = {
