@@ -392,6 +392,18 @@ def check_names(out: Description) -> None:
             raise Bad(f"struct {fixed}", f"must be there and have {layout} bytes")
 
 
+TEXTS = {"doc", "text", "summary", "errors"}
+
+
+def without_texts(plain: object) -> object:
+    """What a binding depends on: a better wording must not part it from its library."""
+    if isinstance(plain, dict):
+        return {key: without_texts(value) for key, value in plain.items() if key not in TEXTS}
+    if isinstance(plain, list):
+        return [without_texts(value) for value in plain]
+    return plain
+
+
 def parse(text: str) -> Description:
     """The whole way from TOML text to a checked description."""
     try:
@@ -430,5 +442,5 @@ def parse(text: str) -> Description:
     read_functions(out, raw)
     check_names(out)
     out.plain = plain_of(out)
-    out.sha256 = hashlib.sha256(canonical(out.plain).encode()).hexdigest()
+    out.sha256 = hashlib.sha256(canonical(without_texts(out.plain)).encode()).hexdigest()
     return out

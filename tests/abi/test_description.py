@@ -337,12 +337,15 @@ class Description(unittest.TestCase):
             self.assertEqual(done.returncode, 2)
             self.assertNotIn("Traceback", done.stderr)
 
-    def test_the_hash_is_of_the_description_not_of_its_file(self) -> None:
+    def test_the_hash_is_of_the_contract_not_of_its_wording(self) -> None:
         one = parse.parse(mini_text())
         two = parse.parse("# a comment\n" + mini_text())
         three = parse.parse(mini_text().replace('"a read is in flight"', '"a read is there"'))
+        four = parse.parse(mini_text().replace('"readv"', '"readw"'))
         self.assertEqual(one.sha256, two.sha256)
-        self.assertNotEqual(one.sha256, three.sha256)
+        self.assertNotEqual(one.plain, three.plain)
+        self.assertEqual(one.sha256, three.sha256)
+        self.assertNotEqual(one.sha256, four.sha256)
 
     def test_what_is_new_comes_last_in_the_root_table(self) -> None:
         before = [name for name, _ in parse.parse(mini_text()).root()]

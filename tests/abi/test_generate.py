@@ -72,8 +72,8 @@ class Generate(unittest.TestCase):
             )
             self.assertEqual({p.name: p.read_bytes() for p in (folder / "out").iterdir()}, before)
 
-    def test_any_change_of_the_description_makes_everything_stale(self) -> None:
-        text = real_text().replace("Never blocks.", "Does not block.", 1)
+    def test_a_change_of_the_contract_makes_everything_stale(self) -> None:
+        text = real_text().replace('calls = "fast"', 'calls = "system"', 1)
         self.assertNotEqual(text, real_text())
         with scratch() as folder:
             (folder / "abio.toml").write_text(text, encoding="utf-8")

@@ -11,7 +11,7 @@ import shutil
 import unittest
 from pathlib import Path
 
-from emit import errnos
+from emit import errnos, parse
 
 from support import (
     COMPILERS,
@@ -227,7 +227,8 @@ class Texts(unittest.TestCase):
 
     def test_the_hash_is_that_of_the_json(self) -> None:
         document = json.loads((GENERATED / "abio.json").read_text())
-        compact = json.dumps(document["description"], sort_keys=True, separators=(",", ":"))
+        contract = parse.without_texts(document["description"])
+        compact = json.dumps(contract, sort_keys=True, separators=(",", ":"))
         self.assertEqual(hashlib.sha256(compact.encode()).hexdigest(), document["sha256"])
 
     def test_c_lines_have_at_most_100_columns(self) -> None:
