@@ -52,6 +52,21 @@ def test_python_program_runs(tmp_path: Path, backend: str) -> None:
     assert run([python, "-W", "error", str(program)], environment(backend)) == "b'HELLO FROM ABIO\\n'\n"
 
 
+PYTHON_MORE = blocks("bindings/python/README.md", "python")
+
+
+@pytest.mark.parametrize("number", range(len(PYTHON_MORE)))
+def test_programs_of_the_python_readme_run(tmp_path: Path, number: int) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(PYTHON_MORE[number])
+    python = str(ROOT / "build/venv/bin/python")
+    assert run([python, "-W", "error", str(program)], environment("auto"))
+
+
+def test_the_python_readme_has_programs() -> None:
+    assert PYTHON_MORE
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("lua", ["lua5.4", "luajit"])
 def test_lua_program_runs(tmp_path: Path, lua: str, backend: str) -> None:
