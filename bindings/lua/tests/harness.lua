@@ -3,7 +3,7 @@
 -- A test is a named function; it fails when it raises.  After each the number of open descriptors
 -- must be what it was before.  `skip` leaves a test out, with the reason.
 
-local harness = { passed = 0, failed = 0, skipped = 0, count = 0 }
+local harness = { passed = 0, failed = 0, skipped = 0, count = 0, patience = 5 }
 
 local unpack = unpack or table.unpack
 local SKIP = {}
@@ -91,13 +91,15 @@ local function own_pid()
 	return ("%.0f"):format(pid)
 end
 
--- How many descriptors this process has.  The command counts when it is told to: popen is done then.
+-- The descriptors of this process, one in each line.  The command looks when it is told to: popen is
+-- done then.
 function harness.descriptors()
 	local output = harness.path("descriptors")
-	local tool = assert(io.popen(("read go; ls /proc/%s/fd | wc -l >%s"):format(own_pid(), output), "w"))
+	local list = "read go; ls -l /proc/%s/fd | grep -o '[0-9]* -> .*' >%s"
+	local tool = assert(io.popen(list:format(own_pid(), output), "w"))
 	tool:write("go\n")
 	tool:close()
-	return tonumber(harness.read_file(output))
+	return (harness.read_file(output):gsub("pipe:%[%d+%]", "pipe"))
 end
 
 function harness.folder()
@@ -147,31 +149,41 @@ function harness.test(name, fn)
 	tests[#tests + 1] = { name = name, fn = fn }
 end
 
-local function settle()
-	collectgarbage()
-	collectgarbage()
-	collectgarbage()
+local function settle(abio)
+	for _ = 1, 3 do
+		collectgarbage()
+	end
+	pcall(abio.driver().step, abio.driver(), 0.01)
 end
 
-local function run_one(test, abio)
-	settle()
-	pcall(abio.driver().step, abio.driver(), 0)
-	local before = harness.descriptors()
+-- The descriptors when nothing that was dropped before is still being closed.
+local function settled(abio)
+	local now, before
+	repeat
+		before = now
+		settle(abio)
+		now = harness.descriptors()
+	until now == before
+	return now
+end
+
+-- Runs one test.  Returns true, or nil or false and what is wrong.
+function harness.run_one(test, abio)
+	local before = settled(abio)
 	local result = { xpcall(test.fn, function(message)
 		return type(message) == "table" and message.skip and message or debug.traceback(tostring(message), 2)
 	end) }
 	local ok, message = unpack(result, 1, 2)
 	if ok then
 		-- What was dropped is closed by the driver at its next steps.
-		local deadline = abio.now() + 5
+		local deadline = abio.now() + harness.patience
 		local after
 		repeat
-			settle()
-			pcall(abio.driver().step, abio.driver(), 0.01)
+			settle(abio)
 			after = harness.descriptors()
 		until after == before or abio.now() > deadline
 		if after ~= before then
-			ok, message = false, ("%d descriptors open, %d before"):format(after, before)
+			ok, message = false, ("descriptors before:\n%safter:\n%s"):format(before, after)
 		end
 	end
 	return ok, message
@@ -181,7 +193,7 @@ function harness.run(abio, only)
 	for _, test in ipairs(tests) do
 		if not only or test.name:find(only) then
 			harness.count = harness.count + 1
-			local ok, message = run_one(test, abio)
+			local ok, message = harness.run_one(test, abio)
 			if ok then
 				harness.passed = harness.passed + 1
 				print(("ok %d - %s"):format(harness.count, test.name))
