@@ -54,6 +54,18 @@ static bool pin(struct slot *home, uintptr_t from)
 	return true;
 }
 
+/* Under the lock, so that of two heirs the second sees the number of the first, who is alive. */
+static bool take_over(struct slot *home, uintptr_t from)
+{
+	bool taken = false;
+
+	handle_lock();
+	if (platform_thread_gone(atomic_load(&home->thread_number)))
+		taken = pin(home, from);
+	handle_unlock();
+	return taken;
+}
+
 int32_t driver_enter(struct slot *home)
 {
 	uintptr_t thread = atomic_load_explicit(&home->thread, memory_order_acquire);
@@ -71,7 +83,7 @@ int32_t driver_enter(struct slot *home)
 			atomic_store(&home->thread, 0);
 		return error;
 	}
-	if (!platform_thread_gone(atomic_load(&home->thread_number)) || !pin(home, thread))
+	if (!take_over(home, thread))
 		return ABIO_E_WRONG_THREAD;
 	driver = home->object;
 	driver->shut = true;

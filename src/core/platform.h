@@ -32,7 +32,7 @@ static inline void platform_release(void *memory)
 		platform_memory.release(memory);
 }
 
-/* Who is calling: a number per thread, never 0. */
+/* Who is calling: a number per thread, never 0, never given to a second thread. */
 uintptr_t platform_thread(void);
 /* Which process this is: a number that changes in the child of a fork, never 0. */
 uint32_t platform_epoch(void);

@@ -8,7 +8,9 @@
 #include "process.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -21,6 +23,15 @@
 
 static _Atomic(_Atomic uint32_t *) mark;
 static _Atomic uint32_t last_epoch = 1;
+static pthread_once_t numbering = PTHREAD_ONCE_INIT;
+static pthread_key_t own_number;
+static bool numbered;
+static _Atomic uintptr_t last_number;
+
+static void number_threads(void)
+{
+	numbered = pthread_key_create(&own_number, NULL) == 0;
+}
 
 int32_t process_start(void)
 {
@@ -29,6 +40,7 @@ int32_t process_start(void)
 	_Atomic uint32_t *fresh;
 	int64_t error;
 
+	pthread_once(&numbering, number_threads);
 	if (atomic_load(&mark) != NULL)
 		return 0;
 	error = sys.mark_page(&page);
@@ -60,9 +72,23 @@ uint32_t platform_epoch(void)
 	return epoch;
 }
 
+/*
+ * Not pthread_self: the next thread may be given that of one that has ended, and would pass for the
+ * owner of what the dead one left.  Only where the system has no room for a number it must do.
+ */
 uintptr_t platform_thread(void)
 {
-	return (uintptr_t)pthread_self();
+	uintptr_t number;
+
+	if (!numbered)
+		return (uintptr_t)pthread_self();
+	number = (uintptr_t)pthread_getspecific(own_number);
+	if (number != 0)
+		return number;
+	number = atomic_fetch_add(&last_number, 1) + 1;
+	if (pthread_setspecific(own_number, (void *)number) != 0)
+		return (uintptr_t)pthread_self();
+	return number;
 }
 
 int32_t platform_thread_number(void)
