@@ -84,6 +84,8 @@ struct backend {
 
 	void (*start)(struct request *request);
 	void (*cancel)(struct request *request);
+	/* True when the system has not seen it, and now never will: it is the caller's again. */
+	bool (*take_back)(struct request *request);
 	/* A poll begins.  May be NULL. */
 	void (*begin)(struct driver *driver);
 	/* Submits what is queued and collects what is there, once, without waiting. */

@@ -303,6 +303,14 @@ static void cancel(struct request *request)
 	complete(request, ABIO_E_CANCELED);
 }
 
+static bool take_back(struct request *request)
+{
+	if (request->state == REQUEST_SUBMITTED)
+		return file_job_withdraw(request);
+	list_remove(&request->link);
+	return true;
+}
+
 /* ---- the pump ------------------------------------------------------------------------------ */
 
 static void begin(struct driver *driver)
@@ -482,6 +490,7 @@ const struct backend epoll_backend = {
 	.inherit = inherit,
 	.start = start,
 	.cancel = cancel,
+	.take_back = take_back,
 	.begin = begin,
 	.turn = turn,
 	.more = more,

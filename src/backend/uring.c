@@ -66,6 +66,23 @@ static void cancel(struct request *request)
 	complete(request, ABIO_E_CANCELED);
 }
 
+/* Only before the ring goes: an entry that was filled and never entered stays where it is. */
+static bool take_back(struct request *request)
+{
+	struct io_uring_sq *sq = &uring_state_of(request->driver)->ring.sq;
+	uint64_t name = (uint64_t)(uintptr_t)request;
+
+	if (request->state != REQUEST_SUBMITTED) {
+		list_remove(&request->link);
+		return true;
+	}
+	for (unsigned int i = *sq->khead; i != sq->sqe_tail; i++) {
+		if (sq->sqes[i & *sq->kring_mask].user_data == name)
+			return true;
+	}
+	return false;
+}
+
 /* ---- the pool's buffers -------------------------------------------------------------------- */
 
 static void give_buffer(struct uring_state *state, struct view *view)
@@ -187,9 +204,22 @@ static bool writes_pipe(const struct request *request)
 	return request->code == REQUEST_WRITE && !request->object->class->socket;
 }
 
-static void failed(struct uring_state *state, struct request *request, int64_t error)
+/*
+ * A close is never asked for twice: after an interruption the descriptor is gone, and its number may
+ * be another's.  One that was cancelled, with its thread, was not begun.
+ */
+static int64_t close_failed(const struct request *request, int64_t error)
 {
 	if (error == -ECANCELED)
+		return sys.close(request->fd);
+	return error == -EINTR ? 0 : error;
+}
+
+static void failed(struct uring_state *state, struct request *request, int64_t error)
+{
+	if (request->code == REQUEST_CLOSE)
+		complete(request, close_failed(request, error));
+	else if (error == -ECANCELED)
 		complete(request, ABIO_E_CANCELED);
 	else if (error == -EINTR)
 		again(state, request, STAGE_DIRECT);
@@ -200,7 +230,7 @@ static void failed(struct uring_state *state, struct request *request, int64_t e
 	else if (error == -ENOBUFS && request->code == REQUEST_RECEIVE)
 		starve(state, request);
 	else if ((error == -EOPNOTSUPP || error == -EINVAL) && writes_pipe(request) &&
-		 !state->plain_writes) {
+		 request->stage == STAGE_DIRECT) {
 		state->plain_writes = true;
 		again(state, request, STAGE_POLLING);
 	} else {
@@ -462,12 +492,18 @@ static void destroy(struct driver *driver)
 }
 
 /*
- * Only the descriptor: the ring's memory is shared with the parent, or the kernel still writes to what
- * it was given, and is left as it is.
+ * In the child of a fork only the descriptor: the ring is the parent's.  Here the whole ring, for as
+ * long as it is mapped or registered the kernel keeps its requests and the sockets they name; what it
+ * was given to write to is leaked by the caller.
  */
 static void forget(struct driver *driver)
 {
-	sys.close(uring_state_of(driver)->ring.ring_fd);
+	struct io_uring *ring = &uring_state_of(driver)->ring;
+
+	if (driver->slot->epoch == platform_epoch())
+		sys.ring_destroy(ring);
+	else
+		sys.close(ring->ring_fd);
 }
 
 static int32_t bind_thread(struct driver *driver)
@@ -491,6 +527,9 @@ static void inherit(struct driver *driver)
 	struct uring_state *state = uring_state_of(driver);
 	struct list *link;
 
+	/* The registration went with the thread: the same index here is another ring's. */
+	state->ring.int_flags &= (__u8)~COMPAT_RING_REGISTERED;
+	state->ring.enter_ring_fd = state->ring.ring_fd;
 	reap(driver);
 	state->dead = true;
 	while ((link = list_take(&state->submitted)) != NULL) {
@@ -498,7 +537,7 @@ static void inherit(struct driver *driver)
 
 		list_remove(&request->cancel_link);
 		if (request->code == REQUEST_CLOSE)
-			complete(request, 0);
+			complete(request, take_back(request) ? sys.close(request->fd) : 0);
 		else
 			complete(request, ABIO_E_CANCELED);
 	}
@@ -519,6 +558,7 @@ const struct backend uring_backend = {
 	.inherit = inherit,
 	.start = start,
 	.cancel = cancel,
+	.take_back = take_back,
 	.turn = turn,
 	.more = more,
 	.collectable = collectable,

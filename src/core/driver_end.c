@@ -199,7 +199,7 @@ int32_t impl_driver_fd(uint64_t id)
 		return error;
 	fd = driver->fd;
 	let_go(driver);
-	return fd;
+	return fd < 0 ? ABIO_E_HANDLE : fd; /* it was being closed */
 }
 
 int32_t impl_driver_info(uint64_t id, struct abio_driver_state *info)
@@ -225,6 +225,10 @@ int32_t impl_driver_info(uint64_t id, struct abio_driver_state *info)
  */
 static void abandon_object(struct object *object)
 {
+	/* Whoever is closing it still writes to it, and its number may be another's by now. */
+	if (object->closing && object->state == OBJECT_CLOSING &&
+	    !object->driver->backend->take_back(&object->close_request))
+		return;
 	if (object->fd >= 0) {
 		resource_close(object->fd);
 		object->fd = -1;
@@ -234,7 +238,17 @@ static void abandon_object(struct object *object)
 	list_init(&object->operations);
 }
 
-/* Handles in them are closed with the driver's other objects. */
+/* The host never heard of an object that only an undelivered event names. */
+static void discard_unknown(const struct abio_event *event)
+{
+	struct slot *slot = NULL;
+
+	if ((event->flags & ABIO_EVENT_HANDLE) != 0)
+		slot = handle_find(event->handle, HANDLE_IO);
+	if (slot != NULL)
+		object_discard(slot->object);
+}
+
 static void drop_events(struct driver *driver)
 {
 	struct list *link;
@@ -242,6 +256,7 @@ static void drop_events(struct driver *driver)
 	while ((link = list_take(&driver->events)) != NULL) {
 		struct event_node *node = container_of(link, struct event_node, link);
 
+		discard_unknown(&node->event);
 		node->consumed(node);
 	}
 }

@@ -373,7 +373,8 @@ static int64_t do_clock(void)
 		.epoll_take = do_epoll_take, .timer_create = do_timer_create,                   \
 		.timer_set = do_timer_set, .ring_create = do_ring_create,                       \
 		.ring_destroy = do_ring_destroy, .ring_enable = do_ring_enable,                 \
-		.ring_register = do_ring_register, .ring_event = do_ring_event, .ring_probe = do_ring_probe,                       \
+		.ring_register = do_ring_register, .ring_event = do_ring_event,                 \
+		.ring_probe = do_ring_probe,                                                    \
 		.ring_buffers = do_ring_buffers, .ring_enter = do_ring_enter,                   \
 		.thread_start = do_thread_start, .thread_alive = do_thread_alive,               \
 		.names = do_names, .mark_page = do_mark_page, .clock = do_clock,                \
