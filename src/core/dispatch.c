@@ -26,7 +26,7 @@ int32_t dispatch_io(uint64_t handle, uint32_t how, struct object **self)
 	if (error < 0)
 		return error;
 	object = slot->object;
-	if (object->state != OBJECT_OPEN && (how & DISPATCH_CLOSED_OK) == 0)
+	if ((how & DISPATCH_CLOSED_OK) == 0 && (object->state != OBJECT_OPEN || object->driver->shut))
 		return ABIO_E_CLOSED;
 	*self = object;
 	return 0;
@@ -45,6 +45,9 @@ int32_t dispatch_driver(uint64_t handle, uint32_t how, struct driver **self)
 	if (error < 0 && (error < ABIO_WOULD_BLOCK || (how & DISPATCH_CLOSED_OK) == 0))
 		return error;
 	driver = slot->object;
+	/* Closed, and kept only by a thread inside abio_driver_wake. */
+	if (driver->gone)
+		return ABIO_E_HANDLE;
 	if (driver->shut && (how & DISPATCH_CLOSED_OK) == 0)
 		return ABIO_E_CLOSED;
 	*self = driver;
