@@ -1,6 +1,6 @@
 /*
- * See timers.h.  A node's `previous` is its left sibling, or its parent when it is the first child;
- * equal deadlines keep the order of insertion, because melding prefers its first argument.
+ * See timers.h.  A node's `previous` is its left sibling, or its parent when it is the first child.
+ * Equal deadlines expire in no particular order.
  */
 #include "timers.h"
 
