@@ -4,6 +4,7 @@
  */
 #include "race.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -26,8 +27,10 @@ static void *write_peer(void *argument)
 		uint32_t length = 1 + rng_below(&rng, PIECE);
 
 		race_spin(&rng, 4000);
-		if (there - atomic_load(&taken) > AHEAD)
+		if (there - atomic_load(&taken) > AHEAD) {
+			sched_yield();
 			continue;
+		}
 		pattern_fill(data, length, 1, there);
 		if (write(race->peer, data, length) != (ssize_t)length)
 			break;

@@ -104,8 +104,10 @@ def compile_mutant(mutant: Mutant, target: Path, room: Path) -> tuple[Path, str]
     program, built = room / mutant.program, room / "mutant.o"
     # The mutant's object stands before the archive, whose own is then not taken.
     compile_line = [*flags, "-Wno-error", "-c", "-o", str(built), str(target)]
-    link_line = [flags[0], "-o", str(program), *soak_objects(mutant.program), str(built)]
-    for line in (compile_line, [*link_line, "build/lib/libabio.a", "-l:liburing.a", "-pthread"]):
+    rest = [str(BUILD / "lib/libabio.a"), "-l:liburing.a", "-pthread"]
+    objects = [*soak_objects(mutant.program), str(built)]
+    link_line = [flags[0], "-o", str(program), *objects, *rest]
+    for line in (compile_line, link_line):
         status, output = run(line, 60)
         if status != 0:
             return program, output.strip()
@@ -150,7 +152,7 @@ def control(name: str) -> Verdict:
 
 
 def main() -> int:
-    targets = [f"build/tests/soak/{name}" for name in PROGRAMS]
+    targets = [str(BUILD.relative_to(ROOT) / "tests/soak" / name) for name in PROGRAMS]
     status, output = run(["make", "-j2", "lib", *targets], 300)
     if status != 0:
         print(output)

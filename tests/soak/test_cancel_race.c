@@ -17,7 +17,7 @@ static uint64_t cancels(void)
 
 	if (soak_long)
 		count *= 10;
-	return has_poison() ? count / 5 : count;
+	return has_poison() || soak_impatient ? count / 5 : count;
 }
 
 static void race_all(const struct variant *variant, uint64_t seed)
