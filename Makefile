@@ -39,9 +39,11 @@ WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-protot
 ROOMS := core traits backend resource sys
 INCLUDE := -Iabi/generated -Isrc $(addprefix -Isrc/,$(ROOMS))
 
+# Every variant that has a name checks its own invariants.
+DEBUG := $(if $(VARIANT),-DABIO_DEBUG)
 CFLAGS ?= -g
-ABIO_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(OPTIMIZE) $(WARN) $(SANITIZE) -fPIC -fvisibility=hidden \
-	-pthread $(INCLUDE) -MMD -MP
+ABIO_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(OPTIMIZE) $(WARN) $(SANITIZE) $(DEBUG) -fPIC \
+	-fvisibility=hidden -pthread $(INCLUDE) -MMD -MP
 LIB_LDFLAGS = -shared -Wl,-soname,libabio.so.0 -Wl,-z,nodelete -Wl,-z,defs \
 	-Wl,--version-script=abi/generated/abio.map -Wl,--exclude-libs,ALL -Wl,--as-needed
 LIBURING := -l:liburing.a

@@ -253,6 +253,8 @@ def main() -> int:
     arguments = parser.parse_args()
 
     LOGS.mkdir(parents=True, exist_ok=True)
+    # The make that runs this keeps its options and its job server to itself.
+    os.environ.pop("MAKEFLAGS", None)
     if arguments.soak:
         os.environ["ABIO_SOAK"] = "long"
         suites = c_suites("gcc", ("soak",))
