@@ -61,8 +61,11 @@ def test_a_dropped_stream_is_closed_though_its_receive_is_armed(run: Runner) -> 
 
         async with abio.start_server(handler, "127.0.0.1", 0) as server:
             stream = await abio.connect(*server.address)
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(stream.read(1), 0.01)
+            reading = asyncio.create_task(stream.read(1))
+            await asyncio.sleep(0.01)
+            reading.cancel()
+            await asyncio.wait([reading])
+            del reading
             assert stream._receiver.armed
             gone = weakref.ref(stream)
             with unclosed():
