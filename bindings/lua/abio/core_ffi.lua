@@ -136,8 +136,13 @@ end
 
 -- ---- memory and structs ------------------------------------------------------------------------
 
-function core.memory(size)
-	return new("uint8_t[?]", size)
+function core.memory(size, text)
+	local memory = new("uint8_t[?]", size)
+	if text then
+		assert(#text <= size, "longer than the memory")
+		ffi.copy(memory, text, #text)
+	end
+	return memory
 end
 
 function core.memory_text(memory, length)

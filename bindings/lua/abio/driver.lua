@@ -352,6 +352,7 @@ function Driver:info()
 	info.tasks = self.live
 	info.version = native.version
 	info.library = native.path
+	info.description = native.hash
 	info.calls = core.calls
 	return info
 end

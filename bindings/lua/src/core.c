@@ -44,13 +44,19 @@ static struct memory *push_memory(lua_State *L, size_t size)
 	return memory;
 }
 
-/* memory(size) */
+/* memory(size, text): zeros, or what the text says first. */
 static int memory_create(lua_State *L)
 {
 	lua_Integer size = luaL_checkinteger(L, 1);
+	struct memory *memory;
+	size_t length;
+	const char *text = luaL_optlstring(L, 2, "", &length);
 
 	luaL_argcheck(L, size >= 0 && size <= UINT32_MAX, 1, "not a uint32");
-	memset(push_memory(L, (size_t)size)->data, 0, (size_t)size);
+	luaL_argcheck(L, length <= (size_t)size, 2, "longer than the memory");
+	memory = push_memory(L, (size_t)size);
+	memcpy(memory->data, text, length);
+	memset(memory->data + length, 0, (size_t)size - length);
 	return 1;
 }
 
