@@ -18,7 +18,7 @@
 
 #include "faults.h"
 
-#define PATIENCE_NS 60000000000
+#define PATIENCE_NS      60000000000
 #define WATCHDOG_SECONDS 120
 
 const struct variant variants[VARIANTS] = {
@@ -157,8 +157,7 @@ static int each_fd(char *text, size_t size)
 			continue;
 		length = readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1);
 		target[length < 0 ? 0 : length] = 0;
-		snprintf(text + strlen(text), size - strlen(text), " %s=%s", entry->d_name,
-			 target);
+		snprintf(text + strlen(text), size - strlen(text), " %s=%s", entry->d_name, target);
 	}
 	closedir(directory);
 	return count;

@@ -1,6 +1,6 @@
 /*
- * Every test of this room runs in a child process, so that a signal, a hang or a leak is the failure
- * of one named test and nothing else.
+ * Every test of this room runs in a child process, so that a signal, a hang or a leak is the
+ * failure of one named test and nothing else.
  *
  * A body says what is wrong with `need` or `child_fail`, which end the child; the words come back
  * through shared memory.  A test ends on the line that counts: tally_end.
@@ -24,27 +24,30 @@ extern const struct variant variants[VARIANTS];
 /* Those that work here: without io_uring, epoll alone. */
 bool variant_works(const struct variant *variant);
 
-enum { CHILD_OK = 0, CHILD_DIED = -1 };
+enum {
+	CHILD_OK = 0,
+	CHILD_DIED = -1
+};
 
 /* Runs `body` in a child with an alarm; what it returned, or CHILD_DIED. */
 int child_run(unsigned int seconds, int (*body)(void *argument), void *argument);
 /* What the last child that failed had to say. */
 const char *child_said(void);
 void child_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
-#define need(condition)                                                                      \
-	do {                                                                                 \
-		if (!(condition))                                                            \
-			child_fail("%s:%d: not so: %s", __FILE__, __LINE__, #condition);     \
+#define need(condition)                                                                  \
+	do {                                                                             \
+		if (!(condition))                                                        \
+			child_fail("%s:%d: not so: %s", __FILE__, __LINE__, #condition); \
 	} while (0)
-#define need_equal(given, wanted)                                                            \
-	do {                                                                                 \
-		int64_t given_ = (given);                                                    \
-		int64_t wanted_ = (wanted);                                                  \
-		if (given_ != wanted_)                                                       \
-			child_fail("%s:%d: %s is %lld (%s), not %lld", __FILE__, __LINE__,   \
-				   #given, (long long)given_,                                \
-				   given_ < 0 ? abio_error_name((int32_t)given_) : "a value", \
-				   (long long)wanted_);                                      \
+#define need_equal(given, wanted)                                                                  \
+	do {                                                                                       \
+		int64_t given_ = (given);                                                          \
+		int64_t wanted_ = (wanted);                                                        \
+		if (given_ != wanted_)                                                             \
+			child_fail("%s:%d: %s is %lld (%s), not %lld", __FILE__, __LINE__, #given, \
+				   (long long)given_,                                              \
+				   given_ < 0 ? abio_error_name((int32_t)given_) : "a value",      \
+				   (long long)wanted_);                                            \
 	} while (0)
 
 void tally(bool passed, const char *format, ...) __attribute__((format(printf, 2, 3)));

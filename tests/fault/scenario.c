@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BULK 200000u
-#define RECORD 3000u
-#define SLICE_NS 5000000
-#define HOUR_NS 3600000000000
+#define BULK            200000u
+#define RECORD          3000u
+#define SLICE_NS        5000000
+#define HOUR_NS         3600000000000
 #define POLL_ERRORS_MAX 3u
 
 static uint8_t bulk_out[BULK];
@@ -67,8 +67,7 @@ static void take_event(struct scenario *s, const struct abio_event *event)
 {
 	if (event->flags & ABIO_EVENT_WAKE)
 		return;
-	if (event->token == 0 || event->token >= SCENARIO_TOKENS ||
-	    !s->tokens[event->token].owed)
+	if (event->token == 0 || event->token >= SCENARIO_TOKENS || !s->tokens[event->token].owed)
 		child_fail("an event for nothing: token %llu", (unsigned long long)event->token);
 	if (event->flags & ABIO_EVENT_MORE) {
 		take_view(s, event);
@@ -167,19 +166,17 @@ static void use_file(struct scenario *s)
 
 	if (fd < 0)
 		child_fail("no temporary file");
-	s->opening =
-		START(s, abio_open, s->drivers[0], path, (uint32_t)strlen(path), &options);
+	s->opening = START(s, abio_open, s->drivers[0], path, (uint32_t)strlen(path), &options);
 	file = opened(s, s->opening);
 	unlink(path);
-	if (file == 0 && note(s, abio_adopt(s->drivers[0], fd, ABIO_KIND_FILE,
-					    ABIO_ADOPT_DUPLICATE, &file)) == 0)
+	if (file == 0 && note(s, abio_adopt(s->drivers[0], fd, ABIO_KIND_FILE, ABIO_ADOPT_DUPLICATE,
+					    &file)) == 0)
 		keep_io(s, file);
 	close(fd);
 	if (file == 0)
 		return;
 	whole = outcome(s, START(s, abio_write_all, file, bulk_out, RECORD, 0)) == RECORD;
-	if (whole &&
-	    outcome(s, START(s, abio_read_at_exact, file, back, RECORD, 0, 0)) == RECORD &&
+	if (whole && outcome(s, START(s, abio_read_at_exact, file, back, RECORD, 0, 0)) == RECORD &&
 	    memcmp(back, bulk_out, RECORD) != 0)
 		child_fail("the file has other bytes");
 	outcome(s, START(s, abio_write_at, file, bulk_out, 1, RECORD, 0));

@@ -1,11 +1,11 @@
 /*
- * One program that uses most of the library: files, pipes, TCP, put and receive, timers, names, moving
- * between two drivers, closing.  It goes on, or around, whatever fails, and keeps account: every
- * refusal and error it is told, every operation that was accepted and its one terminal event.
+ * One program that uses most of the library: files, pipes, TCP, put and receive, timers, names,
+ * moving between two drivers, closing.  It goes on, or around, whatever fails, and keeps account:
+ * every refusal and error it is told, every operation that was accepted and its one terminal event.
  *
- * What a library must not do in any weather (a second terminal event, one for nothing, a raw EAGAIN,
- * wrong bytes, no answer for long) ends the process by child_fail at once, but for silence, which is
- * noted: some faults excuse it.
+ * What a library must not do in any weather (a second terminal event, one for nothing, a raw
+ * EAGAIN, wrong bytes, no answer for long) ends the process by child_fail at once, but for silence,
+ * which is noted: some faults excuse it.
  */
 #ifndef SCENARIO_H
 #define SCENARIO_H
@@ -17,7 +17,7 @@
 #include "child.h"
 
 #define SCENARIO_TOKENS 64
-#define SCENARIO_IOS 16
+#define SCENARIO_IOS    16
 
 struct scenario {
 	uint32_t backend;
@@ -33,12 +33,12 @@ struct scenario {
 		struct abio_event event;
 	} tokens[SCENARIO_TOKENS];
 	uint32_t owed;
-	uint64_t opening;     /* the tokens whose events bring descriptors */
+	uint64_t opening; /* the tokens whose events bring descriptors */
 	uint64_t accepting;
-	uint32_t errors;      /* codes that said no */
+	uint32_t errors; /* codes that said no */
 	int32_t first_error;
 	bool silent;
-	uint64_t received;    /* bytes that views brought */
+	uint64_t received; /* bytes that views brought */
 	uint8_t text[256];
 };
 

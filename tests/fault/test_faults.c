@@ -2,11 +2,11 @@
  * Every allocation, every system call and every request handed to an io_uring fails in turn: once,
  * from then on until the program cleans up, and from then on for good.
  *
- * Each injection runs the scenario in a child of its own.  It must end with an error code, unless the
- * library is right to do without (excused below, with the reason), in no case by a signal or a hang;
- * then everything can be closed, and descriptors and allocations are what they were.  The calls of an
- * entry are failed one after the other until one run has none left to fail, so that new ones need no
- * change here.
+ * Each injection runs the scenario in a child of its own.  It must end with an error code, unless
+ * the library is right to do without (excused below, with the reason), in no case by a signal or a
+ * hang; then everything can be closed, and descriptors and allocations are what they were.  The
+ * calls of an entry are failed one after the other until one run has none left to fail, so that new
+ * ones need no change here.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,14 +18,19 @@
 #include "faults.h"
 #include "scenario.h"
 
-#define WATCHDOG_SECONDS 60
-#define PATIENCE_MS 5000u
-#define PATIENCE_EXCUSED_MS 60u
-#define CLOSING_TRIES 400u
+#define WATCHDOG_SECONDS     60
+#define PATIENCE_MS          5000u
+#define PATIENCE_EXCUSED_MS  60u
+#define CLOSING_TRIES        400u
 #define CLOSING_TRIES_FAULTY 6u
-#define CALLS_MAX 2000u
+#define CALLS_MAX            2000u
 
-enum mode { ONCE, UNTIL_CLEANUP, FOR_GOOD, MODES };
+enum mode {
+	ONCE,
+	UNTIL_CLEANUP,
+	FOR_GOOD,
+	MODES
+};
 static const char *const mode_names[MODES] = { "once", "until cleanup", "for good" };
 
 /* What the scenario may do without noticing. */
@@ -45,7 +50,7 @@ struct injection {
 
 static const struct injection injections[] = {
 	{ FAULT_memory, ENOMEM, UNNOTICED_ONCE | ONLY_ONE }, /* buffers for the kernel to pick */
-	{ FAULT_close, EIO, UNNOTICED },     /* not every close is somebody's */
+	{ FAULT_close, EIO, UNNOTICED },                     /* not every close is somebody's */
 	{ FAULT_fstat, ENOMEM, NONE },
 	{ FAULT_get_flags, EBADF, NONE },
 	{ FAULT_set_flags, EPERM, NONE },
@@ -89,7 +94,7 @@ static const struct injection injections[] = {
 	{ FAULT_peer_address, ENOTCONN, NONE },
 	{ FAULT_event_create, EMFILE, NONE },
 	{ FAULT_event_create, ENOMEM, NONE },
-	{ FAULT_event_ring, EAGAIN, UNNOTICED }, /* its counter is full: it is readable */
+	{ FAULT_event_ring, EAGAIN, UNNOTICED },  /* its counter is full: it is readable */
 	{ FAULT_event_drain, EAGAIN, UNNOTICED }, /* nothing to drain */
 	{ FAULT_epoll_create, EMFILE, NONE },
 	{ FAULT_epoll_create, ENOMEM, NONE },
@@ -133,7 +138,10 @@ struct attempt {
 	enum fault_cut cut;
 };
 
-enum { NOTHING_TO_FAIL = 3, NOT_NOTICED = 4 };
+enum {
+	NOTHING_TO_FAIL = 3,
+	NOT_NOTICED = 4
+};
 
 static bool excused(const struct attempt *attempt, uint32_t excuse)
 {
@@ -180,8 +188,8 @@ static void settle(int fds, int most, const char *before, bool abandoned)
 		child_fail("%lld allocations are left", (long long)faults_live());
 	describe_fds(after, sizeof(after));
 	if (open_fds() < fds || open_fds() > most)
-		child_fail("descriptors%s:%s\n    before:%s", abandoned ? " (abandoned)" : "", after,
-			   before);
+		child_fail("descriptors%s:%s\n    before:%s", abandoned ? " (abandoned)" : "",
+			   after, before);
 }
 
 static int run_attempt(void *argument)
@@ -198,9 +206,9 @@ static int run_attempt(void *argument)
 	int most = fds;
 
 	describe_fds(before, sizeof(before));
-	scenario.patience_ms = attempt->mode != ONCE && excused(attempt, SILENT) ?
-				       PATIENCE_EXCUSED_MS :
-				       PATIENCE_MS;
+	scenario.patience_ms = attempt->mode != ONCE && excused(attempt, SILENT)
+				       ? PATIENCE_EXCUSED_MS
+				       : PATIENCE_MS;
 	faults_install();
 	faults_plan(&fault);
 	scenario_run(&scenario);
@@ -238,14 +246,13 @@ static uint64_t run_injection(const struct attempt *first, uint64_t step)
 			printf("  %s: %s, call %llu, %s, %s: %s\n", attempt.variant->name,
 			       faults_name(attempt.injection->entry),
 			       (unsigned long long)attempt.nth,
-			       abio_error_name(-attempt.injection->error),
-			       mode_names[attempt.mode], child_said());
+			       abio_error_name(-attempt.injection->error), mode_names[attempt.mode],
+			       child_said());
 		fflush(stdout);
 	}
 	if (done > 0)
-		tally(failed == 0, "%s: each of %llu %s fails with %s, %s%s",
-		      attempt.variant->name, (unsigned long long)done,
-		      faults_name(attempt.injection->entry),
+		tally(failed == 0, "%s: each of %llu %s fails with %s, %s%s", attempt.variant->name,
+		      (unsigned long long)done, faults_name(attempt.injection->entry),
 		      abio_error_name(-attempt.injection->error), mode_names[attempt.mode],
 		      failed == 0 ? "" : " (see above)");
 	return done;

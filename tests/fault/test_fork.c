@@ -1,8 +1,8 @@
 /*
- * Fork in every state a driver can be in.  In the child every function answers ABIO_E_FORKED for what
- * was the parent's, release and abandon close the inherited descriptors, and new drivers work, in the
- * grandchild too; the parent goes on as if nothing had been.  A program that is executed inherits no
- * descriptor.
+ * Fork in every state a driver can be in.  In the child every function answers ABIO_E_FORKED for
+ * what was the parent's, release and abandon close the inherited descriptors, and new drivers work,
+ * in the grandchild too; the parent goes on as if nothing had been.  A program that is executed
+ * inherits no descriptor.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@
 #include "sys.h"
 
 #define WATCHDOG_SECONDS 60
-#define STATE_IOS 8
+#define STATE_IOS        8
 
 struct state {
 	const struct variant *variant;

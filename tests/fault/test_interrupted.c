@@ -27,14 +27,17 @@
 #include "faults.h"
 #include "scenario.h"
 
-#define FUNCTIONS(X)                                                                          \
-	X(open) X(close) X(fcntl) X(preadv) X(preadv2) X(pwritev) X(pwritev2) X(fdatasync)    \
-	X(readv) X(connect) X(accept4) X(recvmsg) X(sendmsg) X(shutdown) X(getsockopt)        \
-	X(setsockopt) X(getsockname) X(epoll_ctl) X(epoll_wait) X(timerfd_settime) X(ppoll)   \
-	X(read) X(write)
+#define FUNCTIONS(X)                                                                               \
+	X(open)                                                                                    \
+	X(close) X(fcntl) X(preadv) X(preadv2) X(pwritev) X(pwritev2) X(fdatasync) X(readv)        \
+		X(connect) X(accept4) X(recvmsg) X(sendmsg) X(shutdown) X(getsockopt)              \
+			X(setsockopt) X(getsockname) X(epoll_ctl) X(epoll_wait) X(timerfd_settime) \
+				X(ppoll) X(read) X(write)
 
 #define ENUMERATE(name) CALL_##name,
-enum call { FUNCTIONS(ENUMERATE) CALLS };
+enum call {
+	FUNCTIONS(ENUMERATE) CALLS
+};
 #define NAME(name) #name,
 static const char *const names[CALLS] = { FUNCTIONS(NAME) };
 
@@ -52,10 +55,10 @@ static bool interrupt(enum call call)
 	return true;
 }
 
-#define REPLACE(type, name, parameters, ...)                                        \
-	type name parameters                                                        \
-	{                                                                           \
-		return interrupt(CALL_##name) ? -1 : (type)syscall(__VA_ARGS__);    \
+#define REPLACE(type, name, parameters, ...)                                     \
+	type name parameters                                                     \
+	{                                                                        \
+		return interrupt(CALL_##name) ? -1 : (type)syscall(__VA_ARGS__); \
 	}
 
 REPLACE(ssize_t, preadv, (int fd, const struct iovec *iovecs, int count, off_t offset), SYS_preadv,
@@ -69,16 +72,16 @@ REPLACE(ssize_t, pwritev2, (int fd, const struct iovec *iovecs, int count, off_t
 REPLACE(int, fdatasync, (int fd), SYS_fdatasync, fd)
 REPLACE(ssize_t, readv, (int fd, const struct iovec *iovecs, int count), SYS_readv, fd, iovecs,
 	count)
-REPLACE(int, accept4, (int fd, struct sockaddr *restrict address, socklen_t *restrict length,
-		       int flags),
+REPLACE(int, accept4,
+	(int fd, struct sockaddr *restrict address, socklen_t *restrict length, int flags),
 	SYS_accept4, fd, address, length, flags)
 REPLACE(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), SYS_recvmsg, fd, message,
 	flags)
 REPLACE(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), SYS_sendmsg, fd,
 	message, flags)
 REPLACE(int, shutdown, (int fd, int how), SYS_shutdown, fd, how)
-REPLACE(int, getsockopt, (int fd, int level, int name, void *restrict value,
-			  socklen_t *restrict length),
+REPLACE(int, getsockopt,
+	(int fd, int level, int name, void *restrict value, socklen_t *restrict length),
 	SYS_getsockopt, fd, level, name, value, length)
 REPLACE(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t length),
 	SYS_setsockopt, fd, level, name, value, length)
@@ -88,13 +91,14 @@ REPLACE(int, epoll_ctl, (int fd, int operation, int target, struct epoll_event *
 	SYS_epoll_ctl, fd, operation, target, event)
 REPLACE(int, epoll_wait, (int fd, struct epoll_event *events, int count, int timeout),
 	SYS_epoll_pwait, fd, events, count, timeout, NULL, 8)
-REPLACE(int, timerfd_settime, (int fd, int flags, const struct itimerspec *value,
-			       struct itimerspec *before),
+REPLACE(int, timerfd_settime,
+	(int fd, int flags, const struct itimerspec *value, struct itimerspec *before),
 	SYS_timerfd_settime, fd, flags, value, before)
-REPLACE(int, ppoll, (struct pollfd *entries, nfds_t count, const struct timespec *timeout,
-		     const sigset_t *mask),
-	SYS_ppoll, entries, count, timeout == NULL ? NULL : &(struct timespec){ timeout->tv_sec,
-	timeout->tv_nsec }, mask, 8)
+REPLACE(int, ppoll,
+	(struct pollfd * entries, nfds_t count, const struct timespec *timeout,
+	 const sigset_t *mask),
+	SYS_ppoll, entries, count,
+	timeout == NULL ? NULL : &(struct timespec){ timeout->tv_sec, timeout->tv_nsec }, mask, 8)
 REPLACE(ssize_t, read, (int fd, void *data, size_t length), SYS_read, fd, data, length)
 REPLACE(ssize_t, write, (int fd, const void *data, size_t length), SYS_write, fd, data, length)
 
@@ -159,8 +163,9 @@ static void adopt_and_detach(const struct variant *variant)
 
 	raw_pair(ABIO_KIND_PIPE, fds);
 	for (int i = 0; i < 2; i++) {
-		need_equal(abio_adopt(driver, fds[i], ABIO_KIND_AUTO, ABIO_ADOPT_DUPLICATE, &ios[i]),
-			   0);
+		need_equal(
+			abio_adopt(driver, fds[i], ABIO_KIND_AUTO, ABIO_ADOPT_DUPLICATE, &ios[i]),
+			0);
 		need_equal(abio_detach(ios[i], &fd), 0);
 		close(fd);
 		close(fds[i]);

@@ -1,7 +1,7 @@
 /*
- * Every misuse of every function gives the documented code and never a signal: the rows of misuse.h,
- * each in a child of its own; a million handles that are none, and every handle that differs from a
- * live one by a bit; and that no exported symbol is without rows.
+ * Every misuse of every function gives the documented code and never a signal: the rows of
+ * misuse.h, each in a child of its own; a million handles that are none, and every handle that
+ * differs from a live one by a bit; and that no exported symbol is without rows.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -14,8 +14,8 @@
 #include "misuse.h"
 
 #define WATCHDOG_SECONDS 60
-#define RANDOM_HANDLES 1000000u
-#define MAP_PATH "abi/generated/abio.map"
+#define RANDOM_HANDLES   1000000u
+#define MAP_PATH         "abi/generated/abio.map"
 
 struct task {
 	const struct variant *variant;
@@ -210,8 +210,8 @@ static uint64_t forge(uint64_t *state)
 
 static bool is_live(const struct misuse_handles *all, uint64_t handle)
 {
-	const uint64_t live[] = { all->driver, all->shut_driver, all->file, all->stream,
-				  all->listener, all->closed_io };
+	const uint64_t live[] = { all->driver, all->shut_driver, all->file,
+				  all->stream, all->listener,    all->closed_io };
 
 	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
 		if (live[i] == handle)
@@ -271,9 +271,18 @@ static int run_forged(void *argument)
 
 /* Those without a handle and without a pointer: there is nothing to misuse but a number. */
 static const char *const without_rows[] = {
-	"abio_api",	     "abio_error_name",	    "abio_error_text",	   "abio_error_kind",
-	"abio_object_table", "abio_ready_table",    "abio_read_table",	   "abio_write_table",
-	"abio_accept_table", "abio_buf_read_table", "abio_buf_write_table", "abio_read_at_table",
+	"abio_api",
+	"abio_error_name",
+	"abio_error_text",
+	"abio_error_kind",
+	"abio_object_table",
+	"abio_ready_table",
+	"abio_read_table",
+	"abio_write_table",
+	"abio_accept_table",
+	"abio_buf_read_table",
+	"abio_buf_write_table",
+	"abio_read_at_table",
 	"abio_write_at_table",
 };
 #define WITHOUT_ROWS (sizeof(without_rows) / sizeof(without_rows[0]))
@@ -316,7 +325,7 @@ static int run_without_rows(void *argument)
 {
 	const struct abio_table_head *(*const tables[])(void) = {
 		(const void *)abio_object_table,    (const void *)abio_ready_table,
-		(const void *)abio_read_table,	    (const void *)abio_write_table,
+		(const void *)abio_read_table,      (const void *)abio_write_table,
 		(const void *)abio_accept_table,    (const void *)abio_buf_read_table,
 		(const void *)abio_buf_write_table, (const void *)abio_read_at_table,
 		(const void *)abio_write_at_table,

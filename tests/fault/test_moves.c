@@ -1,6 +1,6 @@
 /*
- * Ios that move between two drivers on two threads, under traffic: nothing is lost or doubled on the
- * way, and a driver that closes turns them away without a leak.
+ * Ios that move between two drivers on two threads, under traffic: nothing is lost or doubled on
+ * the way, and a driver that closes turns them away without a leak.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -12,8 +12,8 @@
 #include "child.h"
 #include "faults.h"
 
-#define BALLS 4
-#define ROUNDS 300u
+#define BALLS   4
+#define ROUNDS  300u
 #define MESSAGE 512u
 
 /* ---- a game of catch ------------------------------------------------------------------------- */
@@ -146,9 +146,9 @@ static void *play(void *argument)
 
 			raw_pair(i % 2 == 0 ? ABIO_KIND_TCP : ABIO_KIND_UNIX, fds);
 			balls[i].peer = fds[1];
-			need_equal(abio_adopt(self->driver, fds[0], ABIO_KIND_AUTO, 0,
-					      &balls[i].io),
-				   0);
+			need_equal(
+				abio_adopt(self->driver, fds[0], ABIO_KIND_AUTO, 0, &balls[i].io),
+				0);
 			need(pthread_create(&balls[i].echo, NULL, echo, &balls[i]) == 0);
 			serve(&balls[i]);
 		}

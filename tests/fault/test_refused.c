@@ -17,7 +17,7 @@
 #include "scenario.h"
 
 #define WATCHDOG_SECONDS 60
-#define DESCRIPTORS_MAX 64
+#define DESCRIPTORS_MAX  64
 
 struct refusal {
 	const char *name;
@@ -27,7 +27,9 @@ struct refusal {
 
 static const struct refusal refusals[] = {
 	{ "all, EPERM", { SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register }, EPERM },
-	{ "all, ENOSYS", { SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register }, ENOSYS },
+	{ "all, ENOSYS",
+	  { SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register },
+	  ENOSYS },
 	{ "setup, EPERM", { SYS_io_uring_setup, -1, -1 }, EPERM },
 	{ "enter, EPERM", { SYS_io_uring_enter, -1, -1 }, EPERM },
 	{ "enter, ENOSYS", { SYS_io_uring_enter, -1, -1 }, ENOSYS },
@@ -42,7 +44,8 @@ static void refuse(const struct refusal *refusal)
 	need(filter != NULL);
 	for (int i = 0; i < 3; i++)
 		if (refusal->calls[i] >= 0)
-			need_equal(seccomp_rule_add(filter, SCMP_ACT_ERRNO((uint32_t)refusal->error),
+			need_equal(seccomp_rule_add(filter,
+						    SCMP_ACT_ERRNO((uint32_t)refusal->error),
 						    refusal->calls[i], 0),
 				   0);
 	need_equal(seccomp_load(filter), 0);

@@ -1,7 +1,7 @@
 /*
- * Writing to what nobody reads gives an error, never a SIGPIPE, whatever the host has done with that
- * signal, by every form of writing, on every backend, and on kernels that cannot be asked not to send
- * it: this program's own pwritev2 pretends to be such a kernel's.
+ * Writing to what nobody reads gives an error, never a SIGPIPE, whatever the host has done with
+ * that signal, by every form of writing, on every backend, and on kernels that cannot be asked not
+ * to send it: this program's own pwritev2 pretends to be such a kernel's.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -54,8 +54,8 @@ static int64_t ended(abio_driver driver, int32_t started)
 
 static int64_t write_by(enum form form, abio_driver driver, abio_io io)
 {
-	struct abio_iovec pieces[2] = { { (void *)(uintptr_t)"ab", 2 },
-					{ (void *)(uintptr_t)"cd", 2 } };
+	struct abio_iovec pieces[2] = { { (void *)(uintptr_t) "ab", 2 },
+					{ (void *)(uintptr_t) "cd", 2 } };
 
 	if (form >= PUT_AND_FLUSH)
 		need_equal(abio_put(io, "abcd", 4), 4);
@@ -95,7 +95,8 @@ static abio_io dead_end(abio_driver driver, uint32_t kind)
 	if (kind == ABIO_KIND_TCP)
 		need(setsockopt(fds[0], SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)) == 0);
 	close(fds[0]);
-	/* The reset itself is told once, without a signal; only what comes after it could raise one. */
+	/* The reset itself is told once, without a signal; only what comes after it could raise
+	 * one. */
 	if (kind == ABIO_KIND_TCP)
 		need_equal(abio_try_write(io, "x", 1, 0), -ECONNRESET);
 	return io;

@@ -289,8 +289,7 @@ static void wakes_come_from_all_threads(const struct variant *variant)
 		run_thread(&threads[i], wake, &waker);
 	while (waker.done < THREADS || readable(waker.driver, 0)) {
 		struct abio_event events[4];
-		int32_t got =
-			abio_driver_wait(waker.driver, events, sizeof(events[0]), 4, 1000000);
+		int32_t got = abio_driver_wait(waker.driver, events, sizeof(events[0]), 4, 1000000);
 
 		need(got >= 0);
 		for (int32_t i = 0; i < got; i++)

@@ -39,7 +39,7 @@ static struct copy {
 	struct copy *next;
 	struct msghdr message;
 	struct iovec iovecs[];
-} *copies;
+} * copies;
 static pthread_mutex_t ring_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static bool due(enum fault_entry entry, uint64_t number)
@@ -118,26 +118,26 @@ static int cut_vector(struct iovec cut[1024], const struct iovec *iovecs, int co
 
 /* ---- the wrappers -------------------------------------------------------------------------- */
 
-#define SIMPLE(name, parameters, arguments)                 \
-	static int64_t wrap_##name parameters               \
-	{                                                   \
-		int32_t error = strike(FAULT_##name);       \
-                                                            \
+#define SIMPLE(name, parameters, arguments)                       \
+	static int64_t wrap_##name parameters                     \
+	{                                                         \
+		int32_t error = strike(FAULT_##name);             \
+                                                                  \
 		return error != 0 ? -error : base.name arguments; \
 	}
 FAULTS_SIMPLE(SIMPLE)
 
-#define VECTOR(name)                                                                     \
-	static int64_t wrap_##name(int fd, const struct iovec *iovecs, int count)        \
-	{                                                                                \
-		int32_t error = strike(FAULT_##name);                                    \
-		struct iovec cut[1024];                                                  \
-                                                                                         \
-		if (error != 0)                                                          \
-			return -error;                                                   \
-		if (atomic_load(&cutting) == FAULT_CUT_NONE)                             \
-			return base.name(fd, iovecs, count);                             \
-		return base.name(fd, cut, cut_vector(cut, iovecs, count));               \
+#define VECTOR(name)                                                              \
+	static int64_t wrap_##name(int fd, const struct iovec *iovecs, int count) \
+	{                                                                         \
+		int32_t error = strike(FAULT_##name);                             \
+		struct iovec cut[1024];                                           \
+                                                                                  \
+		if (error != 0)                                                   \
+			return -error;                                            \
+		if (atomic_load(&cutting) == FAULT_CUT_NONE)                      \
+			return base.name(fd, iovecs, count);                      \
+		return base.name(fd, cut, cut_vector(cut, iovecs, count));        \
 	}
 FAULTS_VECTORS(VECTOR)
 
@@ -155,21 +155,21 @@ FAULTS_VECTORS(VECTOR)
 	}
 FAULTS_VECTORS_AT(VECTOR_AT)
 
-#define MESSAGE(name, type)                                                            \
-	static int64_t wrap_##name(int fd, type *message)                              \
-	{                                                                              \
-		int32_t error = strike(FAULT_##name);                                  \
-		struct iovec cut[1024];                                                \
-		struct msghdr shorter = *message;                                      \
-                                                                                       \
-		if (error != 0)                                                        \
-			return -error;                                                 \
-		if (atomic_load(&cutting) == FAULT_CUT_NONE)                           \
-			return base.name(fd, message);                                 \
-		shorter.msg_iovlen = (size_t)cut_vector(cut, message->msg_iov,         \
-							(int)message->msg_iovlen);     \
-		shorter.msg_iov = cut;                                                 \
-		return base.name(fd, &shorter);                                        \
+#define MESSAGE(name, type)                                                        \
+	static int64_t wrap_##name(int fd, type *message)                          \
+	{                                                                          \
+		int32_t error = strike(FAULT_##name);                              \
+		struct iovec cut[1024];                                            \
+		struct msghdr shorter = *message;                                  \
+                                                                                   \
+		if (error != 0)                                                    \
+			return -error;                                             \
+		if (atomic_load(&cutting) == FAULT_CUT_NONE)                       \
+			return base.name(fd, message);                             \
+		shorter.msg_iovlen = (size_t)cut_vector(cut, message->msg_iov,     \
+							(int)message->msg_iovlen); \
+		shorter.msg_iov = cut;                                             \
+		return base.name(fd, &shorter);                                    \
 	}
 FAULTS_MESSAGES(MESSAGE)
 
@@ -318,8 +318,7 @@ static int64_t wrap_ring_enter(struct io_uring *ring)
 	pthread_mutex_unlock(&ring_mutex);
 	result = base.ring_enter(ring);
 	pthread_mutex_lock(&ring_mutex);
-	io_uring_for_each_cqe(ring, head, cqe)
-		patch_completion(ring, cqe);
+	io_uring_for_each_cqe(ring, head, cqe) patch_completion(ring, cqe);
 	pthread_mutex_unlock(&ring_mutex);
 	return result;
 }
@@ -327,9 +326,8 @@ static int64_t wrap_ring_enter(struct io_uring *ring)
 /* ---- the table ----------------------------------------------------------------------------- */
 
 #define ENTRY(name, ...) .name = wrap_##name,
-static const struct sys_table wrapped = { FAULTS_SIMPLE(ENTRY) FAULTS_VECTORS(ENTRY)
-						  FAULTS_VECTORS_AT(ENTRY) FAULTS_MESSAGES(ENTRY)
-							  FAULTS_SPECIAL(ENTRY) };
+static const struct sys_table wrapped = { FAULTS_SIMPLE(ENTRY) FAULTS_VECTORS(
+	ENTRY) FAULTS_VECTORS_AT(ENTRY) FAULTS_MESSAGES(ENTRY) FAULTS_SPECIAL(ENTRY) };
 
 /* Each name stands in one list, or the initialiser above names it twice and does not compile. */
 _Static_assert(sizeof(struct sys_table) == FAULT_SYSTEM_CALLS * sizeof(void (*)(void)),
