@@ -214,7 +214,7 @@ function harness.run(abio, only)
 	end
 	print(("%d passed, %d failed%s"):format(harness.passed, harness.failed,
 		harness.skipped > 0 and (", %d skipped"):format(harness.skipped) or ""))
-	return harness.failed == 0
+	return harness.failed == 0 and harness.count > 0
 end
 
 return harness
