@@ -1,6 +1,6 @@
 /*
- * Cancelling: a request, not a result.  What was moved stays moved and is counted, what was not moved
- * is neither lost nor sent, and a host makes its timeouts of it.
+ * Cancelling: a request, not a result.  What was moved stays moved and is counted, what was not
+ * moved is neither lost nor sent, and a host makes its timeouts of it.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -10,7 +10,7 @@
 
 #include "harness.h"
 
-#define LARGE (4u << 20)
+#define LARGE       (1u << 20)
 #define MILLISECOND INT64_C(1000000)
 
 /* ---- streams --------------------------------------------------------------------------------- */
@@ -433,8 +433,10 @@ static void a_cancel_reaches_only_its_driver(struct test *t)
 static void a_cancelled_connect_ends(struct test *t)
 {
 	struct sockaddr_in name = { .sin_family = AF_INET };
-	struct abio_address address = { .size = sizeof(address), .family = ABIO_FAMILY_IPV4,
-					.length = 4, .data = { 127, 0, 0, 1 } };
+	struct abio_address address = { .size = sizeof(address),
+					.family = ABIO_FAMILY_IPV4,
+					.length = 4,
+					.data = { 127, 0, 0, 1 } };
 	int listener = test_own_fd(t, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
 	socklen_t length = sizeof(name);
 	uint64_t tokens[16];
@@ -468,8 +470,10 @@ static void a_cancelled_connect_ends(struct test *t)
 
 static void a_cancelled_accept_takes_no_connection(struct test *t)
 {
-	struct abio_address address = { .size = sizeof(address), .family = ABIO_FAMILY_IPV4,
-					.length = 4, .data = { 127, 0, 0, 1 } };
+	struct abio_address address = { .size = sizeof(address),
+					.family = ABIO_FAMILY_IPV4,
+					.length = 4,
+					.data = { 127, 0, 0, 1 } };
 	abio_io listener;
 	uint64_t tokens[3];
 
@@ -492,8 +496,7 @@ static void a_cancelled_open_gives_a_handle_or_none(struct test *t)
 	const char *path = test_path(t);
 
 	for (int i = 0; i < 50; i++) {
-		uint64_t token =
-			START(t, abio_open, t->driver, path, (uint32_t)strlen(path), NULL);
+		uint64_t token = START(t, abio_open, t->driver, path, (uint32_t)strlen(path), NULL);
 		struct abio_event event;
 
 		if (i % 2 == 1)

@@ -9,7 +9,7 @@
 
 #include "harness.h"
 
-#define LARGE (4u << 20)
+#define LARGE   (4u << 20)
 #define FOREVER INT64_C(3600000000000)
 
 /* ---- close ----------------------------------------------------------------------------------- */
@@ -134,8 +134,10 @@ static void closing_an_unsubmitted_start_ends_it(struct test *t)
 
 static void closing_a_listener_ends_its_accepts(struct test *t)
 {
-	struct abio_address address = { .size = sizeof(address), .family = ABIO_FAMILY_IPV4,
-					.length = 4, .data = { 127, 0, 0, 1 } };
+	struct abio_address address = { .size = sizeof(address),
+					.family = ABIO_FAMILY_IPV4,
+					.length = 4,
+					.data = { 127, 0, 0, 1 } };
 	abio_io listener;
 	uint64_t tokens[5];
 	uint64_t closing;

@@ -13,7 +13,7 @@
 #include "harness.h"
 
 #define MILLISECOND INT64_C(1000000)
-#define HOUR	    (INT64_C(3600000) * MILLISECOND)
+#define HOUR        (INT64_C(3600000) * MILLISECOND)
 
 static int64_t now(void)
 {
@@ -171,7 +171,8 @@ static void poll_checks_its_arguments(struct test *t)
 
 	START(t, abio_timer, t->driver, 0, 0);
 	for (size_t i = 0; i < sizeof(strides) / sizeof(strides[0]); i++) {
-		assert_int_equal(abio_driver_poll(t->driver, events, strides[i], 2), ABIO_E_ARGUMENT);
+		assert_int_equal(abio_driver_poll(t->driver, events, strides[i], 2),
+				 ABIO_E_ARGUMENT);
 		assert_int_equal(abio_driver_wait(t->driver, events, strides[i], 2, 0),
 				 ABIO_E_ARGUMENT);
 	}
@@ -241,14 +242,16 @@ static void signals_do_not_end_a_wait(struct test *t)
 	struct abio_event event;
 	timer_t ticker;
 	struct sigevent notice = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
-	struct itimerspec every = { .it_interval = { 0, MILLISECOND }, .it_value = { 0, MILLISECOND } };
+	struct itimerspec every = { .it_interval = { 0, MILLISECOND },
+				    .it_value = { 0, MILLISECOND } };
 	int64_t start;
 
 	assert_int_equal(sigaction(SIGUSR1, &action, &before), 0);
 	assert_int_equal(timer_create(CLOCK_MONOTONIC, &notice, &ticker), 0);
 	assert_int_equal(timer_settime(ticker, 0, &every, NULL), 0);
 	start = now();
-	assert_int_equal(abio_driver_wait(t->driver, &event, sizeof(event), 1, 20 * MILLISECOND), 0);
+	assert_int_equal(abio_driver_wait(t->driver, &event, sizeof(event), 1, 20 * MILLISECOND),
+			 0);
 	assert_true(now() - start >= 20 * MILLISECOND);
 	assert_int_equal(test_result(t, START(t, abio_timer, t->driver, 20 * MILLISECOND, 0)), 0);
 	timer_delete(ticker);

@@ -10,17 +10,19 @@
 
 #include "harness.h"
 
-#define STEP (1u << 20) /* most bytes of one file operation */
-#define VAST ((size_t)2 << 30)
+#define STEP     (1u << 20) /* most bytes of one file operation */
+#define VAST     ((size_t)2 << 30)
 #define PARALLEL 200u
 
 static struct abio_event open_as(struct test *t, const char *path, uint32_t access, uint32_t flags,
 				 uint32_t mode)
 {
-	struct abio_open_options options = { .size = sizeof(options), .flags = flags,
-					     .access = access, .mode = mode };
+	struct abio_open_options options = {
+		.size = sizeof(options), .flags = flags, .access = access, .mode = mode
+	};
 
-	return test_finish(t, START(t, abio_open, t->driver, path, (uint32_t)strlen(path), &options));
+	return test_finish(t,
+			   START(t, abio_open, t->driver, path, (uint32_t)strlen(path), &options));
 }
 
 static int64_t write_at(struct test *t, abio_io file, const void *data, uint32_t length,
@@ -227,7 +229,8 @@ static void reads_past_the_end_are_empty(struct test *t)
 	assert_int_equal(test_result(t, test_read_at(t, file, data, 8, 2)), 2);
 	assert_int_equal(test_result(t, test_read_at(t, file, data, 8, 4)), 0);
 	assert_int_equal(test_result(t, test_read_at(t, file, data, 8, 1000)), 0);
-	assert_int_equal(test_result(t, test_read_at(t, file, data, 8, (uint64_t)INT64_MAX - 8)), 0);
+	assert_int_equal(test_result(t, test_read_at(t, file, data, 8, (uint64_t)INT64_MAX - 8)),
+			 0);
 	assert_int_equal(test_result(t, START(t, abio_read_at, file, NULL, 0, 0, 0)), 0);
 	event = test_finish(t, START(t, abio_read_at_exact, file, data, 8, 1, 0));
 	assert_int_equal(event.result, ABIO_E_UNEXPECTED_EOF);
@@ -293,8 +296,9 @@ static void parallel_writes_reach_their_places(struct test *t)
 	}
 	for (uint32_t i = 0; i < PARALLEL; i++)
 		assert_int_equal(test_result(t, tokens[i]), 1000);
-	assert_int_equal(test_result(t, START(t, abio_read_at_exact, file, got, PARALLEL * 1000, 0, 0)),
-			 PARALLEL * 1000);
+	assert_int_equal(
+		test_result(t, START(t, abio_read_at_exact, file, got, PARALLEL * 1000, 0, 0)),
+		PARALLEL * 1000);
 	assert_pattern(got, PARALLEL * 1000, 0);
 }
 
@@ -328,13 +332,15 @@ static void vast_lengths_of_a_sparse_file_are_clamped(struct test *t)
 	struct abio_event event;
 
 	assert_int_equal(write_at(t, file, "end", 3, far), 3);
-	assert_int_equal(test_result(t, START(t, abio_read_at, file, data, 0x80000000u, 0, 0)), STEP);
+	assert_int_equal(test_result(t, START(t, abio_read_at, file, data, 0x80000000u, 0, 0)),
+			 STEP);
 	assert_int_equal(test_result(t, START(t, abio_read, file, data, UINT32_MAX, 0)), STEP);
 	assert_int_equal(test_result(t, START(t, abio_readv_at, file, iovecs, 2, 0, 0)), STEP);
 	event = test_finish(t, START(t, abio_read_at, file, data, 0x80000000u, far - 3, 0));
 	assert_int_equal(event.result, 6);
 	assert_memory_equal(data, "\0\0\0end", 6);
-	assert_int_equal(test_result(t, START(t, abio_write_at, file, data, 0x80000000u, 0, 0)), STEP);
+	assert_int_equal(test_result(t, START(t, abio_write_at, file, data, 0x80000000u, 0, 0)),
+			 STEP);
 }
 
 static void an_exact_read_of_two_gibibytes_can_be_cancelled(struct test *t)
@@ -393,8 +399,8 @@ static void append_goes_to_the_end(struct test *t)
 static void direct_io_takes_aligned_memory(struct test *t)
 {
 	const char *path = test_path(t);
-	struct abio_event event =
-		open_as(t, path, ABIO_ACCESS_READ | ABIO_ACCESS_WRITE, ABIO_OPEN_DIRECT, 0);
+	struct abio_event event = open_as(t, path, ABIO_ACCESS_READ | ABIO_ACCESS_WRITE,
+					  ABIO_OPEN_DIRECT, 0);
 	char *data = test_vast_memory(t, 2 * 4096);
 
 	if (event.result == -EINVAL)

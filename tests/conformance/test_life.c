@@ -273,8 +273,8 @@ static void a_dead_owner_leaves_a_driver_that_ends(struct test *t)
 	assert_int_equal(abio_timer(t->driver, 0, 0, 1), ABIO_E_CLOSED);
 	assert_int_equal(abio_read(estate.reader, estate.data, 1, 0, 1), ABIO_E_CLOSED);
 	while ((error = abio_driver_close(t->driver)) == ABIO_E_BUSY) {
-		assert_int_equal(abio_driver_wait(t->driver, &event, sizeof(event), 1,
-						  TEST_PATIENCE_NS), 1);
+		assert_int_equal(
+			abio_driver_wait(t->driver, &event, sizeof(event), 1, TEST_PATIENCE_NS), 1);
 		assert_in_range(event.token, 1000, 1002);
 		assert_int_equal(event.result, ABIO_E_CANCELED);
 		assert_false(seen & (1u << (event.token - 1000)));
@@ -310,8 +310,10 @@ static void close_is_busy_while_anything_is_owed(struct test *t)
 
 static void shutdown_ends_everything(struct test *t)
 {
-	struct abio_address address = { .size = sizeof(address), .family = ABIO_FAMILY_IPV4,
-					.length = 4, .data = { 127, 0, 0, 1 } };
+	struct abio_address address = { .size = sizeof(address),
+					.family = ABIO_FAMILY_IPV4,
+					.length = 4,
+					.data = { 127, 0, 0, 1 } };
 	abio_io reader;
 	abio_io writer;
 	abio_io listener;
@@ -401,7 +403,8 @@ static void a_closed_driver_is_nobodys(struct test *t)
 	assert_int_equal(abio_timer(driver, 0, 0, 1), ABIO_E_HANDLE);
 }
 
-/* ---- abandon and fork: in a child process, whose memory goes with it --------------------------- */
+/* ---- abandon and fork: in a child process, whose memory goes with it ---------------------------
+ */
 
 static int wait_for(pid_t child)
 {
@@ -412,9 +415,9 @@ static int wait_for(pid_t child)
 }
 
 /* In a child nothing may reach cmocka's jumps: a number says which expectation failed. */
-#define EXPECT(condition)                 \
-	do {                              \
-		if (!(condition))         \
+#define EXPECT(condition)                          \
+	do {                                       \
+		if (!(condition))                  \
 			_exit(__LINE__ % 200 + 1); \
 	} while (0)
 

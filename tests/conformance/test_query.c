@@ -15,11 +15,11 @@ struct offer {
 	uint64_t write_slots;
 };
 
-#define BIT(n)	  (UINT64_C(1) << (n))
-#define ALL(n)	  (BIT(n) - 1)
+#define BIT(n)    (UINT64_C(1) << (n))
+#define ALL(n)    (BIT(n) - 1)
 #define FLOWS_IN  (BIT(ABIO_TRAIT_READ) | BIT(ABIO_TRAIT_BUF_READ))
 #define FLOWS_OUT (BIT(ABIO_TRAIT_WRITE) | BIT(ABIO_TRAIT_BUF_WRITE))
-#define BASE	  (BIT(ABIO_TRAIT_OBJECT) | BIT(ABIO_TRAIT_READY))
+#define BASE      (BIT(ABIO_TRAIT_OBJECT) | BIT(ABIO_TRAIT_READY))
 
 static const struct offer stream = { "stream", BASE | FLOWS_IN | FLOWS_OUT, ALL(5), ALL(8) };
 static const struct offer pipe_reader = { "pipe reader", BASE | FLOWS_IN, ALL(5), 0 };
@@ -82,8 +82,10 @@ static void check_offer(abio_io io, const struct offer *offer)
 
 static void query_tells_what_an_io_can(struct test *t)
 {
-	struct abio_address address = { .size = sizeof(address), .family = ABIO_FAMILY_IPV4,
-					.length = 4, .data = { 127, 0, 0, 1 } };
+	struct abio_address address = { .size = sizeof(address),
+					.family = ABIO_FAMILY_IPV4,
+					.length = 4,
+					.data = { 127, 0, 0, 1 } };
 	abio_io first;
 	abio_io second;
 	int fds[2];

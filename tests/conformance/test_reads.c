@@ -1,6 +1,6 @@
 /*
- * Reading streams: full, short, at the end, exact, vectored, at once, refused.  Every case runs over
- * TCP, Unix socket and pipe.
+ * Reading streams: full, short, at the end, exact, vectored, at once, refused.  Every case runs
+ * over TCP, Unix socket and pipe.
  */
 #include <errno.h>
 #include <sys/socket.h>

@@ -100,8 +100,10 @@ static void each_interest_is_answered_apart(struct test *t)
 
 static void a_listener_is_ready_for_a_connection(struct test *t)
 {
-	struct abio_address address = { .size = sizeof(address), .family = ABIO_FAMILY_IPV4,
-					.length = 4, .data = { 127, 0, 0, 1 } };
+	struct abio_address address = { .size = sizeof(address),
+					.family = ABIO_FAMILY_IPV4,
+					.length = 4,
+					.data = { 127, 0, 0, 1 } };
 	struct abio_io_info info = { .size = sizeof(info) };
 	abio_io listener;
 	abio_io accepted;
@@ -163,18 +165,22 @@ static void ready_fd_is_what_a_host_may_watch(struct test *t)
 
 /* ---- hanging up ------------------------------------------------------------------------------ */
 
-enum ending { HALF, CLOSE, RESET };
+enum ending {
+	HALF,
+	CLOSE,
+	RESET
+};
 
 struct hangup {
 	const char *name;
 	uint32_t kind;
-	bool writing;      /* the end that stays is the writer of a pipe */
-	bool data;         /* three bytes are unread */
+	bool writing; /* the end that stays is the writer of a pipe */
+	bool data;    /* three bytes are unread */
 	enum ending ending;
-	int32_t must;      /* bits that are reported, READ and WRITE asked for */
+	int32_t must; /* bits that are reported, READ and WRITE asked for */
 	int32_t must_not;
-	int32_t after[2];  /* what two reads give */
-	int32_t write;     /* what a write gives then; 0: not tried */
+	int32_t after[2]; /* what two reads give */
+	int32_t write;    /* what a write gives then; 0: not tried */
 };
 
 #define R  ABIO_READY_READ
@@ -184,26 +190,93 @@ struct hangup {
 #define E  ABIO_READY_ERROR
 #define H  ABIO_READY_HUP
 
+/* clang-format off: a table */
 static const struct hangup hangups[] = {
-	{ "tcp data, half closed", ABIO_KIND_TCP, false, true, HALF, R | W | RC, WC | E | H,
-	  { 3, 0 }, 1 },
-	{ "tcp data, closed", ABIO_KIND_TCP, false, true, CLOSE, R | W | RC, WC | E | H, { 3, 0 }, 1 },
+	{ "tcp data, half closed",
+	  ABIO_KIND_TCP,
+	  false,
+	  true,
+	  HALF,
+	  R | W | RC,
+	  WC | E | H,
+	  { 3, 0 },
+	  1 },
+	{ "tcp data, closed",
+	  ABIO_KIND_TCP,
+	  false,
+	  true,
+	  CLOSE,
+	  R | W | RC,
+	  WC | E | H,
+	  { 3, 0 },
+	  1 },
 	{ "tcp closed", ABIO_KIND_TCP, false, false, CLOSE, R | W | RC, WC | E | H, { 0, 0 }, 1 },
-	{ "tcp data, reset", ABIO_KIND_TCP, false, true, RESET, R | W | RC | WC | E | H, 0,
-	  { 3, -ECONNRESET }, -EPIPE },
-	{ "tcp reset", ABIO_KIND_TCP, false, false, RESET, R | W | RC | WC | E | H, 0,
-	  { -ECONNRESET, 0 }, -EPIPE },
-	{ "unix data, half closed", ABIO_KIND_UNIX, false, true, HALF, R | W | RC, WC | E | H,
-	  { 3, 0 }, 1 },
-	{ "unix data, closed", ABIO_KIND_UNIX, false, true, CLOSE, R | W | RC | WC | H, E, { 3, 0 },
+	{ "tcp data, reset",
+	  ABIO_KIND_TCP,
+	  false,
+	  true,
+	  RESET,
+	  R | W | RC | WC | E | H,
+	  0,
+	  { 3, -ECONNRESET },
 	  -EPIPE },
-	{ "unix closed", ABIO_KIND_UNIX, false, false, CLOSE, R | W | RC | WC | H, E, { 0, 0 },
+	{ "tcp reset",
+	  ABIO_KIND_TCP,
+	  false,
+	  false,
+	  RESET,
+	  R | W | RC | WC | E | H,
+	  0,
+	  { -ECONNRESET, 0 },
 	  -EPIPE },
-	{ "pipe data, writer gone", ABIO_KIND_PIPE, false, true, CLOSE, R | RC | H, E, { 3, 0 }, 0 },
+	{ "unix data, half closed",
+	  ABIO_KIND_UNIX,
+	  false,
+	  true,
+	  HALF,
+	  R | W | RC,
+	  WC | E | H,
+	  { 3, 0 },
+	  1 },
+	{ "unix data, closed",
+	  ABIO_KIND_UNIX,
+	  false,
+	  true,
+	  CLOSE,
+	  R | W | RC | WC | H,
+	  E,
+	  { 3, 0 },
+	  -EPIPE },
+	{ "unix closed",
+	  ABIO_KIND_UNIX,
+	  false,
+	  false,
+	  CLOSE,
+	  R | W | RC | WC | H,
+	  E,
+	  { 0, 0 },
+	  -EPIPE },
+	{ "pipe data, writer gone",
+	  ABIO_KIND_PIPE,
+	  false,
+	  true,
+	  CLOSE,
+	  R | RC | H,
+	  E,
+	  { 3, 0 },
+	  0 },
 	{ "pipe writer gone", ABIO_KIND_PIPE, false, false, CLOSE, R | RC | H, E, { 0, 0 }, 0 },
-	{ "pipe reader gone", ABIO_KIND_PIPE, true, false, CLOSE, W | WC | E, H | RC, { 0, 0 },
+	{ "pipe reader gone",
+	  ABIO_KIND_PIPE,
+	  true,
+	  false,
+	  CLOSE,
+	  W | WC | E,
+	  H | RC,
+	  { 0, 0 },
 	  -EPIPE },
 };
+/* clang-format on */
 
 static void hang_up(struct test *t, const struct hangup *hangup, int peer)
 {
@@ -220,8 +293,8 @@ static void hang_up(struct test *t, const struct hangup *hangup, int peer)
 static void check_bits(const struct hangup *hangup, int64_t bits, int32_t asked)
 {
 	/*
-	 * ERROR and HUP come by themselves, and with HUP that reading is closed.  Half a closing is told
-	 * to who asks for that half: waiting for the other must not end again and again.
+	 * ERROR and HUP come by themselves, and with HUP that reading is closed.  Half a closing is
+	 * told to who asks for that half: waiting for the other must not end again and again.
 	 */
 	int32_t must = hangup->must;
 
@@ -269,7 +342,8 @@ static void one_hangup(struct test *t, const struct hangup *hangup, uint32_t int
 		hang_up(t, hangup, peer);
 	}
 	check_bits(hangup, abio_ready_now(io, interest), (int32_t)interest);
-	check_bits(hangup, test_result(t, START(t, abio_ready, io, interest, 0)), (int32_t)interest);
+	check_bits(hangup, test_result(t, START(t, abio_ready, io, interest, 0)),
+		   (int32_t)interest);
 	check_transfers(t, hangup, io);
 	/* Closed stays closed, and a level-triggered wait does not hang. */
 	assert_true(test_result(t, START(t, abio_ready, io, interest, 0)) > 0);
@@ -279,7 +353,7 @@ static void hanging_up_looks_as_the_table_says(struct test *t)
 {
 	for (size_t i = 0; i < sizeof(hangups) / sizeof(hangups[0]); i++) {
 		uint32_t asked = hangups[i].kind != ABIO_KIND_PIPE ? BOTH
-				 : hangups[i].writing		   ? ABIO_INTEREST_WRITE
+				 : hangups[i].writing              ? ABIO_INTEREST_WRITE
 								   : ABIO_INTEREST_READ;
 
 		one_hangup(t, &hangups[i], asked);

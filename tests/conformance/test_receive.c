@@ -9,8 +9,8 @@
 
 #include "harness.h"
 
-#define LARGE (4u << 20)
-#define POOL_BUFFERS 256u
+#define LARGE            (4u << 20)
+#define POOL_BUFFERS     256u
 #define POOL_BUFFER_SIZE 32768u
 
 /* The next piece of a receive, appended to `data`; false at its terminal event. */
@@ -32,7 +32,8 @@ static bool next_piece(struct test *t, uint64_t token, char *data, uint64_t *tot
 	return true;
 }
 
-static void gather_pieces(struct test *t, uint64_t token, char *data, uint64_t *total, uint64_t upto)
+static void gather_pieces(struct test *t, uint64_t token, char *data, uint64_t *total,
+			  uint64_t upto)
 {
 	struct abio_event event;
 
@@ -116,7 +117,8 @@ static void a_view_lives_until_the_next_poll(struct test *t)
 	abio_io first;
 	abio_io second;
 	int peers[2] = { test_reader(t, &first), test_reader(t, &second) };
-	uint64_t tokens[2] = { START(t, abio_receive, first, 0), START(t, abio_receive, second, 0) };
+	uint64_t tokens[2] = { START(t, abio_receive, first, 0),
+			       START(t, abio_receive, second, 0) };
 	struct abio_event events[4];
 	int32_t count = 0;
 

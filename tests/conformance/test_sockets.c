@@ -1,14 +1,12 @@
 /*
- * Listening, connecting, accepting and resolving; adopting, detaching and moving descriptors; what
- * abio_info says of them.
+ * Listening, connecting, accepting and resolving, over TCP and Unix sockets, and what abio_info
+ * says of them.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -173,8 +171,9 @@ static void unix_sockets_connect_by_abstract_name(struct test *t)
 static void nagle_stays_where_it_is_asked_for(struct test *t)
 {
 	struct abio_address address = loopback(ABIO_FAMILY_IPV4, 0);
-	struct abio_listen_options listening = { .size = sizeof(listening),
-						 .flags = ABIO_LISTEN_DELAY | ABIO_LISTEN_REUSE_PORT };
+	struct abio_listen_options listening = {
+		.size = sizeof(listening), .flags = ABIO_LISTEN_DELAY | ABIO_LISTEN_REUSE_PORT
+	};
 	struct abio_connect_options connecting = { .size = sizeof(connecting),
 						   .flags = ABIO_CONNECT_DELAY };
 	abio_io listener;
@@ -254,6 +253,29 @@ static void connections_come_as_they_are_made(struct test *t)
 		assert_int_equal(event.result, 0);
 		assert_int_equal(abio_release(event.handle), 0);
 	}
+}
+
+static void an_accepted_stream_is_served_elsewhere(struct test *t)
+{
+	struct abio_address address = loopback(ABIO_FAMILY_IPV4, 0);
+	abio_driver other = test_driver(t, 0);
+	abio_io connected;
+	abio_io accepted;
+	abio_io moved = 0;
+	uint64_t token;
+
+	exchange(t, &address, ABIO_KIND_TCP, &connected, &accepted);
+	assert_int_equal(abio_move(accepted, other, &moved), 0);
+	test_own(t, moved);
+	token = START(t, abio_receive, moved, 0);
+	assert_int_equal(abio_put(connected, "hello", 5), 5);
+	test_quiet(t);
+	assert_int_equal(test_event_on(t, other).result, 5);
+	assert_int_equal(test_result(t, START(t, abio_shutdown, connected, 0)), 0);
+	assert_int_equal(test_finish_on(t, other, token).result, 0);
+	/* Never used after its move: closed with its driver. */
+	assert_int_equal(abio_move(connected, other, &moved), 0);
+	test_own(t, moved);
 }
 
 /* ---- what goes wrong ------------------------------------------------------------------------- */
@@ -342,199 +364,6 @@ static void bad_options_are_refused(struct test *t)
 	newer.unknown = 0;
 	assert_int_equal(abio_listen(t->driver, &address, &newer.known, &listener), 0);
 	test_own(t, listener);
-}
-
-/* ---- adopting -------------------------------------------------------------------------------- */
-
-static void adopt_finds_out_the_kind(struct test *t)
-{
-	struct abio_address address = loopback(ABIO_FAMILY_IPV4, 0);
-	int fds[2];
-	abio_io io;
-
-	test_raw_pair(t, ABIO_KIND_TCP, fds);
-	assert_int_equal(info_of(test_adopt(t, t->driver, fds[0])).kind, ABIO_KIND_TCP);
-	test_raw_pair(t, ABIO_KIND_UNIX, fds);
-	assert_int_equal(info_of(test_adopt(t, t->driver, fds[0])).kind, ABIO_KIND_UNIX);
-	test_raw_pair(t, ABIO_KIND_PIPE, fds);
-	assert_int_equal(info_of(test_adopt(t, t->driver, fds[0])).kind, ABIO_KIND_PIPE);
-	assert_int_equal(info_of(test_adopt(t, t->driver, fds[1])).kind, ABIO_KIND_PIPE);
-	io = test_adopt(t, t->driver, test_own_fd(t, open("/", O_RDONLY | O_CLOEXEC)));
-	assert_int_equal(info_of(io).kind, ABIO_KIND_FILE);
-	io = test_adopt(t, t->driver, test_own_fd(t, open("/dev/zero", O_RDWR | O_CLOEXEC)));
-	assert_int_equal(info_of(io).kind, ABIO_KIND_PIPE);
-	io = listen_on(t, &address);
-	assert_int_equal(abio_adopt(t->driver, test_fd_of(io), 0, ABIO_ADOPT_DUPLICATE, &io), 0);
-	test_own(t, io);
-	assert_int_equal(info_of(io).kind, ABIO_KIND_TCP_LISTENER);
-	assert_int_equal(info_of(io).local.port, address.port);
-}
-
-static void adopt_refuses_what_it_cannot_be(struct test *t)
-{
-	int fds[2];
-	int other = test_own_fd(t, eventfd(0, EFD_CLOEXEC));
-	int datagrams = test_own_fd(t, socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-	int epoll = test_own_fd(t, epoll_create1(EPOLL_CLOEXEC));
-	abio_io io = 0;
-
-	test_raw_pair(t, ABIO_KIND_PIPE, fds);
-	assert_int_equal(abio_adopt(t->driver, fds[0], ABIO_KIND_TCP, 0, &io), ABIO_E_ARGUMENT);
-	assert_int_equal(abio_adopt(t->driver, fds[0], 99, 0, &io), ABIO_E_ARGUMENT);
-	assert_int_equal(abio_adopt(t->driver, fds[0], ABIO_KIND_PIPE, 2, &io), ABIO_E_ARGUMENT);
-	assert_int_equal(abio_adopt(t->driver, fds[0], ABIO_KIND_PIPE, 0, NULL), ABIO_E_ARGUMENT);
-	assert_int_equal(fcntl(fds[0], F_GETFL) & O_NONBLOCK, 0);
-	assert_int_equal(abio_adopt(t->driver, other, 0, 0, &io), ABIO_E_UNSUPPORTED);
-	assert_int_equal(abio_adopt(t->driver, datagrams, 0, 0, &io), ABIO_E_UNSUPPORTED);
-	assert_int_equal(abio_adopt(t->driver, epoll, 0, 0, &io), ABIO_E_UNSUPPORTED);
-	assert_int_equal(abio_adopt(t->driver, -1, 0, 0, &io), -EBADF);
-	assert_int_equal(abio_adopt(t->driver, 1 << 20, 0, 0, &io), -EBADF);
-	assert_int_equal(io, 0);
-}
-
-static void a_duplicate_leaves_the_host_its_own(struct test *t)
-{
-	int fds[2];
-	abio_io io;
-	char data[4];
-
-	test_raw_pair(t, t->kind, fds);
-	assert_int_equal(abio_adopt(t->driver, fds[1], t->kind, ABIO_ADOPT_DUPLICATE, &io), 0);
-	test_own(t, io);
-	assert_int_not_equal(test_fd_of(io), fds[1]);
-	assert_int_equal(test_result(t, START(t, abio_write, io, "ab", 2, 0)), 2);
-	assert_int_equal(test_result(t, START(t, abio_close, io, 0)), 0);
-	test_send(fds[1], "cd", 2);
-	test_receive(fds[0], data, 4);
-	assert_memory_equal(data, "abcd", 4);
-}
-
-static void detach_gives_the_descriptor_back(struct test *t)
-{
-	int fds[2];
-	abio_io io;
-	int32_t fd = -1;
-	char data[4];
-
-	test_raw_pair(t, t->kind, fds);
-	io = test_adopt(t, t->driver, fds[1]);
-	assert_int_equal(test_result(t, START(t, abio_write, io, "ab", 2, 0)), 2);
-	assert_int_equal(abio_detach(io, &fd), 0);
-	assert_int_equal(fd, fds[1]);
-	test_own_fd(t, fd);
-	assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
-	assert_int_equal(abio_try_write(io, "x", 1, 0), ABIO_E_CLOSED);
-	assert_int_equal(abio_detach(io, &fd), ABIO_E_CLOSED);
-	assert_int_equal(abio_release(io), 0);
-	test_send(fd, "cd", 2);
-	test_receive(fds[0], data, 4);
-	assert_memory_equal(data, "abcd", 4);
-	/* And it can come in again. */
-	io = test_adopt(t, t->driver, fd);
-	assert_int_equal(test_result(t, START(t, abio_write, io, "ef", 2, 0)), 2);
-}
-
-static void only_an_idle_io_is_detached_or_moved(struct test *t)
-{
-	abio_io reader;
-	abio_io writer;
-	abio_driver other = test_driver(t, 0);
-	abio_io moved = 0;
-	int32_t fd = -1;
-	int peer = test_reader(t, &reader);
-	int drain = test_writer(t, &writer);
-	uint64_t token = test_read(t, reader, test_memory(t, 4), 4);
-	uint64_t stuffed;
-
-	assert_int_equal(abio_detach(reader, &fd), ABIO_E_BUSY);
-	assert_int_equal(abio_move(reader, other, &moved), ABIO_E_BUSY);
-	test_quiet(t);
-	assert_int_equal(abio_detach(reader, &fd), ABIO_E_BUSY);
-	test_send(peer, "abcd", 4);
-	assert_int_equal(test_result(t, token), 4);
-	test_make_small(test_fd_of(writer));
-	stuffed = test_stuff(writer);
-	assert_int_equal(abio_put(writer, "abc", 3), 3);
-	assert_int_equal(abio_detach(writer, &fd), ABIO_E_BUSY);
-	assert_int_equal(abio_move(writer, other, &moved), ABIO_E_BUSY);
-	assert_int_equal(fd, -1);
-	assert_int_equal(moved, 0);
-	test_pull(t, drain, test_memory(t, stuffed + 3), stuffed + 3);
-	test_gather(t);
-	assert_int_equal(abio_detach(writer, &fd), 0);
-	test_own_fd(t, fd);
-}
-
-/* ---- moving ---------------------------------------------------------------------------------- */
-
-static void a_moved_stream_works_on_its_new_driver(struct test *t)
-{
-	abio_driver other = test_driver(t, 0);
-	abio_io reader;
-	abio_io moved = 0;
-	abio_io back = 0;
-	int peer = test_reader(t, &reader);
-	char *data = test_memory(t, 4);
-	uint64_t token = test_read(t, reader, data, 4);
-
-	test_send(peer, "1234", 4);
-	assert_int_equal(test_result(t, token), 4);
-	assert_int_equal(abio_move(reader, t->driver ^ (1u << 30), &moved), ABIO_E_HANDLE);
-	assert_int_equal(abio_move(reader, reader, &moved), ABIO_E_HANDLE);
-	assert_int_equal(abio_move(reader, other, &moved), 0);
-	test_own(t, moved);
-	assert_int_not_equal(moved, reader);
-	assert_int_equal(abio_try_read(reader, data, 4, 0), ABIO_E_CLOSED);
-	assert_int_equal(abio_release(reader), 0);
-	assert_int_equal(info_of(moved).driver, other);
-	token = test_read(t, moved, data, 4);
-	test_send(peer, "abcd", 4);
-	assert_int_equal(test_finish_on(t, other, token).result, 4);
-	assert_memory_equal(data, "abcd", 4);
-	assert_int_equal(abio_move(moved, t->driver, &back), 0);
-	test_own(t, back);
-	test_send(peer, "efgh", 4);
-	assert_int_equal(test_result(t, test_read(t, back, data, 4)), 4);
-	assert_memory_equal(data, "efgh", 4);
-	test_quiet(t);
-}
-
-static void a_moved_file_keeps_its_cursor(struct test *t)
-{
-	abio_driver other = test_driver(t, 0);
-	abio_io file = test_file(t, test_path(t), 0, 0);
-	abio_io moved = 0;
-	char *data = test_memory(t, 4);
-
-	assert_int_equal(test_result(t, START(t, abio_write_at_all, file, "abcdefgh", 8, 0, 0)), 8);
-	assert_int_equal(test_result(t, test_read(t, file, data, 3)), 3);
-	assert_int_equal(abio_move(file, other, &moved), 0);
-	test_own(t, moved);
-	assert_int_equal(test_finish_on(t, other, test_read(t, moved, data, 4)).result, 4);
-	assert_memory_equal(data, "defg", 4);
-}
-
-static void an_accepted_stream_is_served_elsewhere(struct test *t)
-{
-	struct abio_address address = loopback(ABIO_FAMILY_IPV4, 0);
-	abio_driver other = test_driver(t, 0);
-	abio_io connected;
-	abio_io accepted;
-	abio_io moved = 0;
-	uint64_t token;
-
-	exchange(t, &address, ABIO_KIND_TCP, &connected, &accepted);
-	assert_int_equal(abio_move(accepted, other, &moved), 0);
-	test_own(t, moved);
-	token = START(t, abio_receive, moved, 0);
-	assert_int_equal(abio_put(connected, "hello", 5), 5);
-	test_quiet(t);
-	assert_int_equal(test_event_on(t, other).result, 5);
-	assert_int_equal(test_result(t, START(t, abio_shutdown, connected, 0)), 0);
-	assert_int_equal(test_finish_on(t, other, token).result, 0);
-	/* Never used after its move: closed with its driver. */
-	assert_int_equal(abio_move(connected, other, &moved), 0);
-	test_own(t, moved);
 }
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -636,13 +465,6 @@ static const struct test_case cases[] = {
 	CASE(a_taken_address_cannot_be_listened_on),
 	CASE(bad_addresses_are_refused),
 	CASE(bad_options_are_refused),
-	CASE(adopt_finds_out_the_kind),
-	CASE(adopt_refuses_what_it_cannot_be),
-	STREAMS(a_duplicate_leaves_the_host_its_own),
-	STREAMS(detach_gives_the_descriptor_back),
-	STREAMS(only_an_idle_io_is_detached_or_moved),
-	STREAMS(a_moved_stream_works_on_its_new_driver),
-	CASE(a_moved_file_keeps_its_cursor),
 	CASE(an_accepted_stream_is_served_elsewhere),
 	CASE(numeric_addresses_resolve_to_themselves),
 	CASE(localhost_resolves_and_connects),

@@ -2,8 +2,8 @@
  * Drivers, operations and events of a case: see harness.h.
  *
  * Invariants: a token is owed as many terminal events as operations were accepted with it; an event
- * that nobody is owed is remembered and fails the case; memory is poisoned from the moment it is lent
- * until its terminal event has been taken.
+ * that nobody is owed is remembered and fails the case; memory is poisoned from the moment it is
+ * lent until its terminal event has been taken.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -374,7 +374,8 @@ struct abio_event test_finish_on(struct test *t, abio_driver driver, uint64_t to
 	}
 	for (;;) {
 		event = wait_for_event(t, driver);
-		if (event.token == token && (event.flags & (ABIO_EVENT_MORE | ABIO_EVENT_WAKE)) == 0)
+		if (event.token == token &&
+		    (event.flags & (ABIO_EVENT_MORE | ABIO_EVENT_WAKE)) == 0)
 			return event;
 		keep(t, driver, &event);
 	}

@@ -1,8 +1,9 @@
 /*
  * Running cases and counting what they leave behind: see harness.h.
  *
- * Invariants: every case is bracketed by the same counts of descriptors and allocations; a case that
- * hangs ends the program with a count that says so; the plain last line agrees with cmocka's counts.
+ * Invariants: every case is bracketed by the same counts of descriptors and allocations; a case
+ * that hangs ends the program with a count that says so; the plain last line agrees with cmocka's
+ * counts.
  */
 #include "harness.h"
 
@@ -243,7 +244,8 @@ static void hung(int number)
 	size_t length = strnlen(hang_line, sizeof(hang_line));
 
 	(void)number;
-	if (write(STDERR_FILENO, hang_line, length) < 0 || write(STDOUT_FILENO, hang_line, length) < 0)
+	if (write(STDERR_FILENO, hang_line, length) < 0 ||
+	    write(STDOUT_FILENO, hang_line, length) < 0)
 		_exit(4);
 	_exit(3);
 }
@@ -377,8 +379,8 @@ static void add(struct registry *registry, const struct test_case *definition,
 		 variant != NULL ? variant->name : "", kinds[kind], variant != NULL ? "]" : "");
 	if (wanted != NULL && strstr(name, wanted) == NULL)
 		return;
-	registry->tests =
-		grown(registry->tests, registry->count, &registry->room, sizeof(*registry->tests));
+	registry->tests = grown(registry->tests, registry->count, &registry->room,
+				sizeof(*registry->tests));
 	t = &registry->tests[registry->count++];
 	memset(t, 0, sizeof(*t));
 	t->name = strdup(name);

@@ -1,11 +1,11 @@
 /*
- * The harness of every C suite: cases run once per driver variant (and per kind of stream), with the
- * same expectations everywhere.
+ * The harness of every C suite: cases run once per driver variant (and per kind of stream), with
+ * the same expectations everywhere.
  *
  * Around every case it checks that descriptors and live allocations return to what they were, that
- * every accepted operation ended in exactly one terminal event, and that nothing hangs.  Memory lent to
- * a reading operation is poisoned while the library owns it (ASan builds).  It never sleeps for luck:
- * it waits for events, with a deadline that only a defect reaches.
+ * every accepted operation ended in exactly one terminal event, and that nothing hangs.  Memory
+ * lent to a reading operation is poisoned while the library owns it (ASan builds).  It never sleeps
+ * for luck: it waits for events, with a deadline that only a defect reaches.
  *
  * Run one case: ABIO_TEST=<part of its name> program.
  */
@@ -53,16 +53,28 @@ struct test_case {
 	uint32_t how;
 };
 
-#define CASE(function) { #function, function, TEST_VARIANTS }
-#define ONCE(function) { #function, function, TEST_ONCE }
-#define STREAMS(function) { #function, function, TEST_STREAMS }
-#define SOCKETS(function) { #function, function, TEST_SOCKETS }
+#define CASE(function)                             \
+	{                                          \
+#function, function, TEST_VARIANTS \
+	}
+#define ONCE(function)                         \
+	{                                      \
+#function, function, TEST_ONCE \
+	}
+#define STREAMS(function)                         \
+	{                                         \
+#function, function, TEST_STREAMS \
+	}
+#define SOCKETS(function)                         \
+	{                                         \
+#function, function, TEST_SOCKETS \
+	}
 
 /* Runs them, prints cmocka's counts and `N passed, N failed, N skipped`; the number that failed. */
 int test_run(const char *suite, const struct test_case *cases, size_t count);
-#define TEST_MAIN(suite, cases)                                                              \
-	int main(void)                                                                       \
-	{                                                                                    \
+#define TEST_MAIN(suite, cases)                                                                 \
+	int main(void)                                                                          \
+	{                                                                                       \
 		return test_run(suite, cases, sizeof(cases) / sizeof((cases)[0])) == 0 ? 0 : 1; \
 	}
 
@@ -75,12 +87,14 @@ void test_skip(struct test *t, const char *reason);
 /* What is counted. */
 int test_open_fds(void);
 int64_t test_live_allocations(void);
-/* Waits until other threads have freed what they hold: at most `live` allocations.  False: never. */
+/* Waits until other threads have freed what they hold: at most `live` allocations.  False: never.
+ */
 bool test_wait_for_allocations(int64_t live);
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-/* Zeroed, freed when the case is over and the driver closed: safe to lend also when the case fails. */
+/* Zeroed, freed when the case is over and the driver closed: safe to lend also when the case fails.
+ */
 void *test_memory(struct test *t, size_t size);
 /* Freshly mapped, never committed until touched; unmapped when the case is over. */
 void *test_vast_memory(struct test *t, size_t size);
@@ -92,7 +106,8 @@ size_t test_matches(const void *data, size_t length, uint64_t position);
 
 /* ---- drivers --------------------------------------------------------------------------------- */
 
-/* Another driver of the variant, with more flags; closed with the case.  Skips where it cannot be. */
+/* Another driver of the variant, with more flags; closed with the case.  Skips where it cannot be.
+ */
 abio_driver test_driver(struct test *t, uint32_t more_flags);
 abio_driver test_driver_with(struct test *t, const struct abio_driver_options *options);
 /* Shuts down, takes every event, closes.  A test may do it itself before. */
@@ -103,10 +118,9 @@ bool test_is_uring(const struct test *t);
 
 /* ---- operations and events ------------------------------------------------------------------- */
 
-/* START(t, abio_read, io, data, length, 0): starts with a fresh token, asserts that it was accepted,
- * returns the token. */
-#define START(t, function, ...) \
-	test_started(t, function(__VA_ARGS__, test_token(t)))
+/* START(t, abio_read, io, data, length, 0): starts with a fresh token, asserts that it was
+ * accepted, returns the token. */
+#define START(t, function, ...) test_started(t, function(__VA_ARGS__, test_token(t)))
 /* START_INLINE(t, &token, abio_read, io, data, length): the answer; the token is owed an event only
  * when that is ABIO_PENDING. */
 #define START_INLINE(t, token, function, ...) \
@@ -152,8 +166,8 @@ void test_own(struct test *t, abio_io io);
 int test_own_fd(struct test *t, int fd);
 void test_close_fd(struct test *t, int fd);
 
-/* A stream of t->kind: what is written to `writer` is read from `reader`.  Both are full streams where
- * the kind is. */
+/* A stream of t->kind: what is written to `writer` is read from `reader`.  Both are full streams
+ * where the kind is. */
 void test_stream(struct test *t, abio_io *reader, abio_io *writer);
 /* The same with a raw, blocking descriptor at the other end. */
 int test_reader(struct test *t, abio_io *reader);

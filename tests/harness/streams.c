@@ -1,8 +1,8 @@
 /*
  * Objects of a case and the raw descriptors at their other ends: see harness.h.
  *
- * Invariants: whatever is made here is released, closed and removed with the case, whether it passed
- * or not; raw descriptors block, so a test only waits on one for what must come.
+ * Invariants: whatever is made here is released, closed and removed with the case, whether it
+ * passed or not; raw descriptors block, so a test only waits on one for what must come.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -102,8 +102,8 @@ static void tcp_pair(int fds[2])
 	fds[0] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	assert_true(fds[0] >= 0);
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(
-			setsockopt(fds[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)), 0);
+		assert_int_equal(setsockopt(fds[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)),
+				 0);
 	close(listener);
 }
 
@@ -280,11 +280,11 @@ const char *test_path(struct test *t)
 
 abio_io test_file(struct test *t, const char *path, uint32_t flags, uint32_t access)
 {
-	struct abio_open_options options = { .size = sizeof(options),
-					     .flags = flags,
-					     .access = access != 0 ? access
-								   : ABIO_ACCESS_READ |
-									     ABIO_ACCESS_WRITE };
+	struct abio_open_options options = {
+		.size = sizeof(options),
+		.flags = flags,
+		.access = access != 0 ? access : ABIO_ACCESS_READ | ABIO_ACCESS_WRITE
+	};
 	struct abio_event event = test_finish(
 		t, START(t, abio_open, t->driver, path, (uint32_t)strlen(path), &options));
 

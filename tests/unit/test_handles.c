@@ -11,7 +11,7 @@
 #include "harness.h"
 
 #define GENERATION_LAST ((1u << 25) - 1)
-#define MANY		3000u
+#define MANY            3000u
 
 static int object;
 

@@ -280,16 +280,11 @@ static void a_skipped_case_is_counted_apart(struct test *t)
 }
 
 static const struct test_case cases[] = {
-	ONCE(a_leaked_descriptor_fails),
-	ONCE(a_leaked_allocation_fails),
-	ONCE(a_leaked_reference_fails),
-	ONCE(a_hang_ends_with_a_count),
-	ONCE(a_second_terminal_event_fails),
-	ONCE(a_second_terminal_event_at_the_end_fails),
-	ONCE(a_missing_terminal_event_fails),
-	ONCE(a_failed_assertion_fails),
-	ONCE(lent_memory_is_poisoned),
-	ONCE(a_good_case_passes),
+	ONCE(a_leaked_descriptor_fails),       ONCE(a_leaked_allocation_fails),
+	ONCE(a_leaked_reference_fails),        ONCE(a_hang_ends_with_a_count),
+	ONCE(a_second_terminal_event_fails),   ONCE(a_second_terminal_event_at_the_end_fails),
+	ONCE(a_missing_terminal_event_fails),  ONCE(a_failed_assertion_fails),
+	ONCE(lent_memory_is_poisoned),         ONCE(a_good_case_passes),
 	ONCE(a_skipped_case_is_counted_apart),
 };
 

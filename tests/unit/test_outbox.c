@@ -1,6 +1,6 @@
 /*
- * The arithmetic of the outbox, with a system that takes as little as it likes: whatever is cut short,
- * refused for now or broken off, every byte goes once and in order, and the counts agree.
+ * The arithmetic of the outbox, with a system that takes as little as it likes: whatever is cut
+ * short, refused for now or broken off, every byte goes once and in order, and the counts agree.
  *
  * On the readiness backend, whose sends go through the table of system calls.
  */
@@ -14,7 +14,7 @@
 #include "traits.h"
 
 #define HIGH_WATER (256u << 10)
-#define SINK	   (4u << 20)
+#define SINK       (4u << 20)
 
 /* The other end of the wire: what the "kernel" took. */
 static struct {
@@ -226,12 +226,9 @@ static void a_writer_between_puts_keeps_its_place(struct test *t)
 }
 
 static const struct test_case cases[] = {
-	ONCE(short_sends_lose_no_byte),
-	ONCE(room_is_what_has_gone),
-	ONCE(puts_of_a_turn_are_one_send),
-	ONCE(an_error_in_the_middle_drops_the_rest),
-	ONCE(flushes_end_as_their_bytes_go),
-	ONCE(a_writer_between_puts_keeps_its_place),
+	ONCE(short_sends_lose_no_byte),      ONCE(room_is_what_has_gone),
+	ONCE(puts_of_a_turn_are_one_send),   ONCE(an_error_in_the_middle_drops_the_rest),
+	ONCE(flushes_end_as_their_bytes_go), ONCE(a_writer_between_puts_keeps_its_place),
 };
 
 TEST_MAIN("outbox", cases)
