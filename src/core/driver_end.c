@@ -21,15 +21,7 @@ int32_t impl_driver_shutdown(struct driver *driver)
 	struct list *link;
 
 	driver->shut = true;
-	for (link = driver->operations.next; link != &driver->operations;) {
-		struct operation *operation = container_of(link, struct operation, in_driver);
-
-		link = link->next;
-		if (operation->canceled)
-			continue;
-		operation_cancel(operation);
-		link = driver->operations.next;
-	}
+	operation_cancel_all(driver);
 	driver_open_mail(driver);
 	for (link = driver->objects.next; link != &driver->objects;) {
 		struct object *object = container_of(link, struct object, in_driver);

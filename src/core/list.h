@@ -57,6 +57,28 @@ static inline struct list *list_take(struct list *list)
 	return node;
 }
 
+static inline size_t list_count(const struct list *list)
+{
+	size_t count = 0;
+
+	for (const struct list *node = list->next; node != list; node = node->next)
+		count++;
+	return count;
+}
+
+/*
+ * The first node, which becomes the last; NULL when there is none.  As many times as there were nodes,
+ * this walks a list whose nodes, and others with them, may leave it on the way.
+ */
+static inline struct list *list_rotate(struct list *list)
+{
+	struct list *node = list_take(list);
+
+	if (node != NULL)
+		list_append(list, node);
+	return node;
+}
+
 /* Moves everything of `from` to the end of `to`. */
 static inline void list_splice(struct list *to, struct list *from)
 {

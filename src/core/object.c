@@ -125,22 +125,15 @@ void object_settle(struct object *object)
 
 void object_close(struct object *object, struct operation *closer)
 {
+	size_t left = list_count(&object->operations);
 	struct list *link;
 
 	check(object->state == OBJECT_OPEN);
 	object->state = OBJECT_CLOSING;
 	object->closer = closer;
 	object->hold++;
-	/* Cancelling one may end others, so the walk starts again until all have been asked. */
-	for (link = object->operations.next; link != &object->operations;) {
-		struct operation *operation = container_of(link, struct operation, in_object);
-
-		link = link->next;
-		if (operation->canceled)
-			continue;
-		operation_cancel(operation);
-		link = object->operations.next;
-	}
+	while (left-- > 0 && (link = list_rotate(&object->operations)) != NULL)
+		operation_cancel(container_of(link, struct operation, in_object));
 	object->hold--;
 	object_settle(object);
 }

@@ -214,18 +214,25 @@ void operation_cancel(struct operation *operation)
 	}
 }
 
+void operation_cancel_all(struct driver *driver)
+{
+	size_t left = list_count(&driver->operations);
+	struct list *link;
+
+	while (left-- > 0 && (link = list_rotate(&driver->operations)) != NULL)
+		operation_cancel(container_of(link, struct operation, in_driver));
+}
+
 uint32_t operation_cancel_token(struct driver *driver, struct object *object, uint64_t token)
 {
 	struct list *bucket = bucket_of(driver, token);
-	struct list *link = bucket->next;
+	size_t left = list_count(bucket);
+	struct list *link;
 	uint32_t count = 0;
 
-	/* Cancelling may finish an operation and with it those that waited for it (a writer parked
-	 * behind an outbox), so the walk starts again after each: canceled ones are passed over. */
-	while (link != bucket) {
+	while (left-- > 0 && (link = list_rotate(bucket)) != NULL) {
 		struct operation *operation = container_of(link, struct operation, in_bucket);
 
-		link = link->next;
 		if (operation->token != token || operation->canceled)
 			continue;
 		if (object != NULL && operation->object != object &&
@@ -233,7 +240,6 @@ uint32_t operation_cancel_token(struct driver *driver, struct object *object, ui
 			continue;
 		count++;
 		operation_cancel(operation);
-		link = bucket->next;
 	}
 	return count;
 }

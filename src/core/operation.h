@@ -61,7 +61,9 @@ void operation_finish_child(struct operation *operation, int64_t result);
 void operation_linger(struct operation *operation);
 void operation_end_lingering(struct driver *driver);
 void operation_cancel(struct operation *operation);
-/* Every operation in a list of in_object or in_driver links. */
+/* Each is asked once, though asking one may end it and others (a writer parked behind an outbox). */
+void operation_cancel_all(struct driver *driver);
+/* Those with that token, of all objects or of one: how many were asked that had not been before. */
 uint32_t operation_cancel_token(struct driver *driver, struct object *object, uint64_t token);
 
 static inline struct operation *operation_of(struct request *request)
