@@ -172,7 +172,7 @@ static void send_next(struct outbox *outbox)
 		return;
 	if (writer != NULL && writer->parked && writer->offset <= outbox->gone) {
 		writer->parked = false;
-		writer->resume(writer);
+		writer_resume(writer);
 		return;
 	}
 	if ((writer != NULL && !writer->parked) || list_empty(&outbox->blocks))

@@ -170,9 +170,8 @@ static int32_t start_flush(struct object *self, uint32_t flags, uint64_t token)
 static void shut_down(struct operation *operation)
 {
 	struct object *object = operation->object;
-	int32_t error = outbox_error(object);
 
-	operation_finish(operation, error != 0 ? error : object->class->shutdown_write(object));
+	operation_finish(operation, object->class->shutdown_write(object));
 }
 
 static int32_t start_shutdown(struct object *self, uint32_t flags, uint64_t token)

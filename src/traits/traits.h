@@ -54,5 +54,7 @@ void outbox_free_blocks(struct driver *driver);
 
 /* Starts `operation->resume` now, or parks the writer behind the outbox. */
 void writer_start(struct operation *operation);
+/* What was put before it is gone; or was dropped on an error, and then nothing goes out behind the hole. */
+void writer_resume(struct operation *operation);
 
 #endif

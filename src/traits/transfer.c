@@ -59,12 +59,22 @@ static void parked_abort(struct operation *operation)
 	operation_finish(operation, ABIO_E_CANCELED);
 }
 
+void writer_resume(struct operation *operation)
+{
+	int32_t error = outbox_error(operation->object);
+
+	if (error != 0)
+		operation_finish(operation, error);
+	else
+		operation->resume(operation);
+}
+
 void writer_start(struct operation *operation)
 {
 	struct object *object = operation->object;
 
 	if (outbox_idle(object)) {
-		operation->resume(operation);
+		writer_resume(operation);
 		return;
 	}
 	operation->parked = true;
@@ -144,6 +154,8 @@ int64_t transfer_try(const struct transfer *transfer)
 	}
 	if (transfer->code == REQUEST_READ)
 		return class->try_readv(object, iovecs, whole);
+	if (transfer->code == REQUEST_WRITE && outbox_error(object) != 0)
+		return outbox_error(object);
 	if (transfer->code == REQUEST_WRITE)
 		return outbox_idle(object) ? class->try_writev(object, iovecs, whole)
 					   : ABIO_WOULD_BLOCK;
