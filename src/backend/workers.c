@@ -24,6 +24,7 @@ struct workers {
 	uint32_t threads;
 	uint32_t threads_max;
 	uint32_t idle;
+	uint32_t queued; /* an idle thread per job of these is already spoken for */
 	bool closed;
 };
 
@@ -98,6 +99,7 @@ static void *worker_main(void *argument)
 		if (link != NULL) {
 			struct job *job = container_of(link, struct job, link);
 
+			workers->queued--;
 			unlock(workers);
 			job->perform(job);
 			lock(workers);
@@ -120,7 +122,7 @@ static int32_t ensure_thread(struct workers *workers)
 {
 	int64_t error;
 
-	if (workers->idle > 0 || workers->threads >= workers->threads_max)
+	if (workers->idle > workers->queued || workers->threads >= workers->threads_max)
 		return 0;
 	workers->threads++;
 	workers->references++;
@@ -143,6 +145,7 @@ int32_t workers_submit(struct workers *workers, struct job *job)
 	error = ensure_thread(workers);
 	if (error == 0) {
 		list_append(&workers->queue, &job->link);
+		workers->queued++;
 		pthread_cond_signal(&workers->work);
 	}
 	unlock(workers);
@@ -157,8 +160,10 @@ bool workers_withdraw(struct workers *workers, struct job *job)
 	lock(workers);
 	for (link = workers->queue.next; link != &workers->queue && !found; link = link->next)
 		found = link == &job->link;
-	if (found)
+	if (found) {
 		list_remove(&job->link);
+		workers->queued--;
+	}
 	unlock(workers);
 	return found;
 }
@@ -198,6 +203,7 @@ void workers_release(struct workers *workers)
 	lock(workers);
 	workers->closed = true;
 	list_splice(&left, &workers->queue);
+	workers->queued = 0;
 	list_splice(&left, &workers->done);
 	pthread_cond_broadcast(&workers->work);
 	drop_reference(workers);
