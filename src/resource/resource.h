@@ -6,7 +6,6 @@
 #include "operation.h"
 
 extern const struct object_class file_class;
-extern const struct object_class append_class;
 extern const struct object_class tcp_class;
 extern const struct object_class unix_class;
 extern const struct object_class tcp_listener_class;
