@@ -184,14 +184,16 @@ static void replace_stream(struct world *world)
 		stream_arm(stream);
 }
 
+/* The peers are silent, and what the host has begun ends without them. */
 static void rest(struct world *world)
 {
+	world_settle(world);
+	extras_begin(world);
 	world->resting = true;
 	while (!world->failed && extras_under_way(world))
 		step(world);
 	world->resting = false;
-	if (!world->failed)
-		world_settle(world);
+	world_settle(world);
 }
 
 static void play_all(struct world *world)
@@ -203,9 +205,11 @@ static void play_all(struct world *world)
 	for (uint32_t round = 1; round <= world->plan.rounds && !world->failed; round++) {
 		peers_begin_round(world);
 		play(world, round);
+		if (world->failed)
+			break;
 		if (rng_one_in(&world->rng, 4))
 			rest(world);
-		else if (!world->failed)
+		else
 			world_settle(world);
 		if (!world->failed && !world->plan.calm && rng_one_in(&world->rng, 4))
 			replace_stream(world);

@@ -218,6 +218,7 @@ bool stream_busy(const struct stream *stream);
 /* world_extras.c */
 bool extras_open(struct world *world);
 void extras_act(struct world *world);
+void extras_begin(struct world *world);
 void extras_before_sleep(struct world *world);
 void extras_event(struct world *world, enum token_kind kind, uint32_t index,
 		  const struct abio_event *event);

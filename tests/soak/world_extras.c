@@ -152,6 +152,18 @@ void extras_act(struct world *world)
 	}
 }
 
+/* Something of each kind that ends by itself, for a host that then does nothing but sleep. */
+void extras_begin(struct world *world)
+{
+	if (world->plan.calm)
+		return;
+	for (uint32_t i = 0; i < 4 && !world->failed; i++) {
+		world->asked += 2;
+		start_timer(world);
+		start_file_read(world);
+	}
+}
+
 /* A paused stream takes nothing: the host must not sleep for what it has refused itself. */
 void extras_before_sleep(struct world *world)
 {
