@@ -24,7 +24,7 @@ from ._asyncio import LoopDriver, current, settled
 from ._driver import Making, Operation
 from ._library import ffi, lib
 from ._opening import Opening
-from ._receiver import Waiter
+from ._receiver import ANY, Waiter
 from ._stream import Stream, io_info
 from ._writing import Buffer
 
@@ -236,25 +236,24 @@ class File:
             return await self._stream.read(n)
         self._use()
         try:
-            data = await self._read_whole() if n < 0 else await self._read_full(n)
+            if 0 <= n <= LEND:
+                data = await self._read_once(n, self._cursor)
+            else:
+                data = await self._read_parts(n if n >= 0 else ANY, self._cursor)
             self._cursor += len(data)
             return data
         finally:
             self._using = False
 
-    async def _read_full(self, n: int) -> bytes:
+    async def _read_once(self, n: int, offset: int) -> bytes:
+        """`n` bytes by one operation; less only at the end."""
         if n == 0:
             return b""
-        if n > LEND:
-            # Not more memory than the file can fill.
-            n = max(min(n, os.fstat(self._fileno()).st_size - self._cursor), LEND)
-        if n > MOST:
-            return await self._read_parts(n)
         memory = _memory(_CHARS, n)
         driver = self._driver
         operation = Operation(driver.make_waiter(), memory)
         token = driver.enter(operation)
-        code = lib.abio_read_at_exact(self._handle, memory, n, self._cursor, 0, token)
+        code = lib.abio_read_at_exact(self._handle, memory, n, offset, 0, token)
         if code < 0:
             driver.leave(token)
             raise self._failed(code)
@@ -263,29 +262,24 @@ class File:
             raise self._failed(operation.result)
         return _unpack(memory, operation.progress) if operation.progress else b""
 
-    async def _read_parts(self, n: int) -> bytes:
-        whole = bytearray(n)
-        got = await self.readinto_at(whole, self._cursor)
-        del whole[got:]
-        return bytes(whole)
+    async def _read_parts(self, n: int, offset: int) -> bytes:
+        """As _read_once for any `n`, with no more memory than the file can fill.
 
-    async def _read_whole(self) -> bytes:
-        """What is left: as long as the file says it is, and on until it really ends."""
-        start = self._cursor
+        The size a file claims is believed only as far as that: some have none, some grow.
+        """
+        left = os.fstat(self._fileno()).st_size - offset
         parts: list[bytes] = []
-        try:
-            left = os.fstat(self._fileno()).st_size - start
-            while True:
-                part = await self._read_full(max(left, 0) + 1 if left > 0 else CHUNK)
-                if not part:
-                    return b"".join(parts) if len(parts) != 1 else parts[0]
-                parts.append(part)
-                self._cursor += len(part)
-                if len(part) == left:
-                    return b"".join(parts) if len(parts) != 1 else parts[0]
-                left = 0
-        finally:
-            self._cursor = start
+        while n > 0:
+            # One more than is left: coming back short, it has seen the end.
+            ask = min(n, left + 1 if left > 0 else CHUNK, MOST)
+            part = await self._read_once(ask, offset)
+            parts.append(part)
+            if len(part) < ask:
+                break
+            offset += ask
+            n -= ask
+            left -= ask
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def readinto(self, buffer: Any) -> int:
         """Fills `buffer`, less only at the end; the number of bytes."""

@@ -12,9 +12,14 @@ from typing import Any, Generic, Optional, Protocol, TypeVar
 
 
 class Closable(Protocol):
-    """Anything with an asynchronous close."""
+    """Anything that `async with` closes."""
 
-    async def aclose(self) -> None: ...
+    async def __aexit__(
+        self,
+        kind: Optional[type[BaseException]],
+        value: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None: ...
 
 
 T = TypeVar("T", bound=Closable)
@@ -52,4 +57,4 @@ class Opening(Coroutine[Any, Any, T], Generic[T]):
         traceback: Optional[TracebackType],
     ) -> None:
         if self._opened is not None:
-            await self._opened.aclose()
+            await self._opened.__aexit__(kind, value, traceback)

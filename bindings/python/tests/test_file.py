@@ -65,6 +65,7 @@ def test_read_to_the_end_and_past_it(run: Runner, path: Path) -> None:
                 await f.seek(-1)
             with pytest.raises(ValueError):
                 await f.seek(0, 9)
+            assert await f.seek(5) == 5 and await f.read(1 << 40) == DATA[5:]
             assert await f.seek(1 << 40) == 1 << 40
             assert await f.read(5) == b"" and await f.read() == b""
 
@@ -75,6 +76,13 @@ def test_read_of_a_file_that_lies_about_its_size(run: Runner) -> None:
     async def main() -> None:
         async with abio.open("/proc/self/status") as f:
             assert (await f.read()).startswith(b"Name:")
+        symbols = Path("/proc/kallsyms")
+        if symbols.exists():
+            # More than any one chunk, of a file that says it is empty.
+            async with abio.open(symbols) as f:
+                whole = symbols.read_bytes()
+                assert await f.read(len(whole) // 2) == whole[: len(whole) // 2]
+                assert len(await f.read()) == len(whole) - len(whole) // 2
 
     run(main)
 

@@ -351,6 +351,24 @@ def test_what_was_written_is_sent_before_the_close(run: Runner, how: str) -> Non
     run(main)
 
 
+def test_leaving_by_an_exception_does_not_wait_for_the_peer(run: Runner) -> None:
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            with pytest.raises(KeyError):
+                async with abio.connect(*listener.getsockname()) as stream:
+                    peer, _ = listener.accept()
+                    # More than the system takes while nobody reads.
+                    task = asyncio.create_task(stream.write(bytes(30_000_000)))
+                    await asyncio.sleep(0.05)
+                    assert not task.done()
+                    raise KeyError("body")
+            with pytest.raises(ConnectionAbortedError):
+                await task
+            peer.close()
+
+    run(main)
+
+
 def test_a_reset_peer_is_a_connection_reset(run: Runner) -> None:
     async def main() -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
