@@ -54,11 +54,6 @@ int32_t readiness_now(int32_t fd, uint32_t interest)
 	return bits < 0 ? (int32_t)bits : readiness_of(bits, interest);
 }
 
-static int64_t would_block(int64_t result)
-{
-	return result == -EAGAIN ? ABIO_WOULD_BLOCK : result;
-}
-
 static int64_t perform_receive(struct request *request)
 {
 	struct pool *pool = request->driver->pool;

@@ -11,11 +11,6 @@
 #include "sys.h"
 #include "traits.h"
 
-static int64_t would_block(int64_t result)
-{
-	return result == -EAGAIN ? ABIO_WOULD_BLOCK : result;
-}
-
 static int64_t try_readv(struct object *object, const struct abio_iovec *iovecs, uint32_t count)
 {
 	return would_block(sys.readv(object->fd, (const void *)iovecs, (int)count));

@@ -14,11 +14,6 @@
 #include "sys.h"
 #include "traits.h"
 
-static int64_t would_block(int64_t result)
-{
-	return result == -EAGAIN ? ABIO_WOULD_BLOCK : result;
-}
-
 static struct msghdr message_of(const struct abio_iovec *iovecs, uint32_t count)
 {
 	struct msghdr message;

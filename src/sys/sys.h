@@ -8,6 +8,7 @@
 #ifndef ABIO_SYS_H
 #define ABIO_SYS_H
 
+#include <errno.h>
 #include <liburing.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -17,6 +18,8 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
+
+#include "abio.h"
 
 struct sys_table {
 	/* descriptors */
@@ -79,6 +82,12 @@ struct sys_table {
 };
 
 extern struct sys_table sys;
+
+/* -EAGAIN never leaves the library. */
+static inline int64_t would_block(int64_t result)
+{
+	return result == -EAGAIN ? ABIO_WOULD_BLOCK : result;
+}
 
 /* What the machine has; `sys` starts as a copy of it. */
 extern const struct sys_table sys_linux;

@@ -7,16 +7,6 @@
 
 #define OFFSET_MAX 0x7fffffffffffffffu
 
-static void *writable(const void *data)
-{
-	union {
-		const void *in;
-		void *out;
-	} both = { .in = data };
-
-	return both.out;
-}
-
 static int32_t start_at_cursor(struct object *self, enum request_code code, bool exact, void *data,
 			       uint32_t length, uint32_t flags, uint64_t token)
 {

@@ -67,16 +67,6 @@ static int32_t start_read_exact(struct object *self, void *data, uint32_t length
 						  .token = token });
 }
 
-static void *writable(const void *data)
-{
-	union {
-		const void *in;
-		void *out;
-	} both = { .in = data };
-
-	return both.out;
-}
-
 static int32_t try_write(struct object *self, const void *data, uint32_t length, uint32_t flags)
 {
 	(void)flags;

@@ -24,6 +24,17 @@ struct transfer {
 	uint64_t token;
 };
 
+/* One type of request serves both directions: what it writes it only reads from. */
+static inline void *writable(const void *data)
+{
+	union {
+		const void *in;
+		void *out;
+	} both = { .in = data };
+
+	return both.out;
+}
+
 int32_t transfer_start(const struct transfer *transfer);
 /* The same now, without waiting: a count or ABIO_WOULD_BLOCK. */
 int64_t transfer_try(const struct transfer *transfer);
