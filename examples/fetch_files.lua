@@ -65,18 +65,20 @@ local function target(out, path)
 end
 
 local function read_list(options)
-	local paths, targets, folders = {}, {}, {}
+	local paths, targets, folders, refused = {}, {}, {}, 0
 	for line in assert(io.lines(options.list)) do
 		if line ~= "" then
 			local file = target(options.out, line)
-			if not file then
-				usage("refused path: " .. line)
+			if file then
+				paths[#paths + 1], targets[#targets + 1] = line, file
+				folders[file:match("^(.*)/")] = true
+			else
+				io.stderr:write(line, ": refused\n")
+				refused = refused + 1
 			end
-			paths[#paths + 1], targets[#targets + 1] = line, file
-			folders[file:match("^(.*)/")] = true
 		end
 	end
-	return paths, targets, folders
+	return paths, targets, folders, refused
 end
 
 -- Makes all folders with one command: the innermost are enough.
@@ -187,9 +189,9 @@ end
 -- ---- all of them -------------------------------------------------------------------------------
 
 local function main(options)
-	local paths, targets, folders = read_list(options)
+	local paths, targets, folders, failures = read_list(options)
 	make(folders)
-	local next_path, files, bytes, failures = 1, 0, 0, 0
+	local next_path, files, bytes = 1, 0, 0
 
 	-- One try, on the connection there is or a new one; a kept one may have ended meanwhile.
 	local function try(stream, index)
