@@ -91,7 +91,7 @@ local function make(folders)
 			parent = parent:match("^(.*)/")
 		end
 	end
-	local tool = assert(io.popen("xargs -0 mkdir -p --", "w"))
+	local tool = assert(io.popen("xargs -0 -r mkdir -p --", "w"))
 	for folder in pairs(folders) do
 		if not outer[folder] then
 			tool:write(folder, "\0")
