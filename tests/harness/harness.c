@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -410,6 +411,17 @@ static void add_case(struct registry *registry, const struct test_case *definiti
 	}
 }
 
+/* Cases with thousands of streams want more descriptors than a shell usually gives. */
+static void allow_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int test_run(const char *suite, const struct test_case *cases, size_t count)
 {
 	struct registry registry = { NULL, 0, 0 };
@@ -419,6 +431,7 @@ int test_run(const char *suite, const struct test_case *cases, size_t count)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	memset(&counts, 0, sizeof(counts));
 	count_allocations();
+	allow_descriptors();
 	for (size_t i = 0; i < count; i++)
 		add_case(&registry, &cases[i]);
 	list = calloc(registry.count + 1, sizeof(*list));
