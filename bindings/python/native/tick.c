@@ -14,7 +14,7 @@
 
 enum {
 	EVENTS = 256,
-	POLLS = 4, /* then the rest of the loop has its turn */
+	POLLS = 2, /* then the rest of the loop has its turn */
 };
 
 static const uint32_t PIECE = ABIO_EVENT_MORE | ABIO_EVENT_VIEW;
