@@ -155,7 +155,7 @@ static void use_file(struct scenario *s)
 {
 	static uint8_t back[RECORD];
 	struct abio_open_options options = { .size = sizeof(options),
-					     .flags = ABIO_OPEN_CREATE | ABIO_OPEN_TRUNCATE,
+					     .flags = ABIO_OPEN_TRUNCATE,
 					     .access = ABIO_ACCESS_READ | ABIO_ACCESS_WRITE };
 	struct abio_iovec halves[2] = { { back, 1000 }, { back + 1000, RECORD - 1000 } };
 	char path[64] = "/tmp/abio-scenario-XXXXXX";
