@@ -102,6 +102,13 @@ def body(desc: Description, function: Function) -> list[str]:
             "\tif (error)",
             "\t\treturn error;",
         ]
+    elif function.handle is not None and len(function.args) > 1:
+        # The function looks the handle up itself; here it only comes before the other arguments.
+        lines += [
+            f"\terror = dispatch_any({function.handle.name});",
+            "\tif (error)",
+            "\t\treturn error;",
+        ]
     if function.is_slot:
         lines += [
             f"\tslots = self->class->{function.trait};",

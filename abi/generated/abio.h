@@ -784,7 +784,8 @@ int32_t abio_driver_wake(abio_driver driver);
  *
  * Refuses new work from now on (ABIO_E_CLOSED), asks every operation in flight to end, and closes
  * every io.  Data still waiting in abio_put is dropped.
- * The terminal events come through poll and wait as always; then abio_driver_close succeeds.
+ * The terminal events come through poll and wait as always; when the last is delivered and the last
+ * descriptor closed, abio_driver_close succeeds.
  * When the owner thread is dead, any thread may shut down, poll and close.
  * Returns the number of operations still in flight.
  *
@@ -817,8 +818,9 @@ int32_t abio_driver_shutdown(abio_driver driver);
  *   ABIO_E_FORKED        the handle was made before a fork, by the parent
  *   ABIO_E_HANDLE        `driver` is not a live driver
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
- *   ABIO_E_BUSY          operations are in flight or events undelivered: shut down and poll until 0
- *                        first
+ *   ABIO_E_BUSY          operations are in flight, events undelivered, or a descriptor is still
+ *                        being closed by a worker: shut down, poll until 0, and while it is busy
+ *                        sleep on the fd (or wait) and poll again
  *   ABIO_E_REENTERED     called from inside a host-implemented slot
  *
  * Thread: the driver's, which the first such call decides.
@@ -1025,7 +1027,8 @@ int32_t abio_info(abio_io io, struct abio_io_info *info);
  * Opens a file.  `path` is `length` bytes (1 to 4095) without a zero byte; it is copied.  Options
  * may be NULL: read only.
  * A regular file, block device or directory becomes an ABIO_KIND_FILE; a FIFO or character device
- * an ABIO_KIND_PIPE.
+ * an ABIO_KIND_PIPE.  A FIFO opens at once: for reading without a writer, for writing without a
+ * reader it fails with -ENXIO.
  * The event brings the io in `handle` (ABIO_EVENT_HANDLE), its result is 0.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
@@ -1630,7 +1633,8 @@ int32_t abio_read_exact(abio_io io, void *data, uint32_t length, uint32_t flags,
  *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `flags` has a bit that is not known
  *   ABIO_WOULD_BLOCK     no room now
  *   ABIO_E_BUSY          a write is in flight, or abio_put has not sent everything
- *   -EPIPE               nobody reads the other end
+ *   -EPIPE               nobody reads the other end; this or another error of an earlier abio_put
+ *                        sticks
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -1661,7 +1665,8 @@ int32_t abio_try_write(abio_io io, const void *data, uint32_t length, uint32_t f
  *   ABIO_E_ARGUMENT      `iovecs` is NULL and `count` is not 0; `flags` has a bit that is not known
  *   ABIO_WOULD_BLOCK     no room now
  *   ABIO_E_BUSY          a write is in flight, or abio_put has not sent everything
- *   -EPIPE               nobody reads the other end
+ *   -EPIPE               nobody reads the other end; this or another error of an earlier abio_put
+ *                        sticks
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -1725,7 +1730,8 @@ int32_t abio_try_flush(abio_io io);
  *   -ENOMEM              no memory
  *
  * Errors of the event:
- *   -EPIPE           nobody reads the other end
+ *   -EPIPE           nobody reads the other end; this or another error of an earlier abio_put
+ *                    sticks
  *   -ECONNRESET      the peer broke the connection off
  *   -ENOSPC          no space left
  *   -EBADF           not open for writing
@@ -1768,7 +1774,8 @@ int32_t abio_write(abio_io io, const void *data, uint32_t length, uint32_t flags
  *   -ENOMEM              no memory
  *
  * Errors of the event:
- *   -EPIPE           nobody reads the other end
+ *   -EPIPE           nobody reads the other end; this or another error of an earlier abio_put
+ *                    sticks
  *   ABIO_E_CANCELED  cancelled, by abio_cancel, close, release or shutdown
  *   -errno           any other error of the system
  *
@@ -1811,7 +1818,8 @@ int32_t abio_writev(abio_io io, const struct abio_iovec *iovecs, uint32_t count,
  *
  * Errors of the event:
  *   ABIO_E_WRITE_ZERO  the system took nothing
- *   -EPIPE             nobody reads the other end
+ *   -EPIPE             nobody reads the other end; this or another error of an earlier abio_put
+ *                      sticks
  *   ABIO_E_CANCELED    cancelled, by abio_cancel, close, release or shutdown
  *   -errno             any other error of the system
  *

@@ -165,6 +165,9 @@ PUBLIC int32_t abio_driver_info(abio_driver driver, struct abio_driver_state *in
 	struct abio_driver_state full_info = {.size = sizeof(full_info)};
 	int32_t error;
 
+	error = dispatch_any(driver);
+	if (error)
+		return error;
 	error = dispatch_out(info, (uint32_t)sizeof(struct abio_driver_state));
 	if (error)
 		return error;
@@ -200,6 +203,11 @@ PUBLIC int32_t abio_close(abio_io io, uint32_t flags, uint64_t token)
 
 PUBLIC int32_t abio_cancel(uint64_t handle, uint64_t token)
 {
+	int32_t error;
+
+	error = dispatch_any(handle);
+	if (error)
+		return error;
 	return impl_cancel(handle, token);
 }
 

@@ -7,6 +7,8 @@
 
 #include "platform.h"
 
+#define STRUCT_MAX 4096u /* no struct will be larger: what says so was not initialised */
+
 static int32_t enter(struct slot *slot, uint32_t how)
 {
 	if (slot->epoch != platform_epoch())
@@ -54,6 +56,15 @@ int32_t dispatch_driver(uint64_t handle, uint32_t how, struct driver **self)
 	return 0;
 }
 
+int32_t dispatch_any(uint64_t handle)
+{
+	struct slot *slot = handle_find(handle, handle_kind(handle));
+
+	if (slot == NULL)
+		return ABIO_E_HANDLE;
+	return slot->epoch != platform_epoch() ? ABIO_E_FORKED : 0;
+}
+
 int32_t dispatch_struct(const void *given, void *local, uint32_t size, uint32_t minimum,
 			int optional)
 {
@@ -66,7 +77,7 @@ int32_t dispatch_struct(const void *given, void *local, uint32_t size, uint32_t 
 		return optional ? 0 : ABIO_E_ARGUMENT;
 	}
 	memcpy(&given_size, given, sizeof(given_size));
-	if (given_size < minimum)
+	if (given_size < minimum || given_size > STRUCT_MAX)
 		return ABIO_E_ARGUMENT;
 	for (uint32_t i = size; i < given_size; i++) {
 		if (bytes[i] != 0)
@@ -84,7 +95,7 @@ int32_t dispatch_out(const void *given, uint32_t minimum)
 	if (given == NULL)
 		return ABIO_E_ARGUMENT;
 	memcpy(&size, given, sizeof(size));
-	return size < minimum ? ABIO_E_ARGUMENT : 0;
+	return size < minimum || size > STRUCT_MAX ? ABIO_E_ARGUMENT : 0;
 }
 
 void dispatch_fill(void *given, const void *full, uint32_t size)

@@ -60,7 +60,8 @@ const struct object_class *resource_classify(int32_t fd, int32_t *error)
 	return NULL;
 }
 
-int64_t resource_make_nonblocking(const struct object_class *class, int32_t fd)
+/* For streams that can only be tried on a non-blocking descriptor; 1 when it was changed. */
+static int64_t make_nonblocking(const struct object_class *class, int32_t fd)
 {
 	int64_t flags;
 
@@ -93,7 +94,7 @@ int32_t impl_adopt(struct driver *driver, int32_t fd, uint32_t kind, uint32_t fl
 		return PLATFORM_NO_MEMORY;
 	if ((flags & ABIO_ADOPT_DUPLICATE) != 0)
 		own = sys.duplicate(fd);
-	changed = own < 0 ? own : resource_make_nonblocking(class, (int32_t)own);
+	changed = own < 0 ? own : make_nonblocking(class, (int32_t)own);
 	if (changed < 0) {
 		if (own >= 0 && own != fd)
 			sys.close((int)own);

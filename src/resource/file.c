@@ -46,7 +46,8 @@ static int32_t system_flags(const struct abio_open_options *options)
 {
 	bool reads = (options->access & ABIO_ACCESS_READ) != 0;
 	bool writes = (options->access & ABIO_ACCESS_WRITE) != 0;
-	int32_t flags = O_CLOEXEC | O_NOCTTY;
+	/* O_NONBLOCK, or a FIFO's open would wait for its peer on a thread nobody can call back. */
+	int32_t flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 
 	flags |= writes ? (reads ? O_RDWR : O_WRONLY) : O_RDONLY;
 	if ((options->flags & ABIO_OPEN_CREATE) != 0)
@@ -80,13 +81,10 @@ static void open_done(struct request *request, int64_t result)
 		return;
 	}
 	child->class = class;
-	/* Not O_NONBLOCK at open: a FIFO's open waits for its peer, as opening one does. */
-	result = resource_make_nonblocking(class, child->fd);
-	if (result < 0) {
-		operation_finish_child(operation, result);
-		return;
-	}
-	operation_finish_child(operation, 0);
+	/* A file keeps none of it: io_uring would answer -EAGAIN where the device has to be asked. */
+	if (class->positional)
+		result = sys.set_flags(child->fd, (int)request->flags & ~O_NONBLOCK);
+	operation_finish_child(operation, result < 0 ? result : 0);
 }
 
 int32_t impl_open(struct driver *driver, const void *path, uint32_t length,

@@ -16,8 +16,6 @@ extern const struct object_class pipe_writer_class;
 
 /* What kind of object a descriptor is; NULL and a code for one the library has none for. */
 const struct object_class *resource_classify(int32_t fd, int32_t *error);
-/* For streams that can only be tried on a non-blocking descriptor; 1 when it was changed. */
-int64_t resource_make_nonblocking(const struct object_class *class, int32_t fd);
 /* A character stream or FIFO by the direction it is open in. */
 const struct object_class *pipe_class_of(int32_t flags);
 
