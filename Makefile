@@ -1,7 +1,7 @@
 # abio: how everything is built, tested and shown.  `make help` lists what a person can do.
 #
 #   BUILD     where outputs go                        (build, or build/$(VARIANT))
-#   VARIANT   gcc, clang, asan-gcc or asan-clang      (none: the library people use, by gcc)
+#   VARIANT   gcc, clang, asan-gcc, asan-clang, tsan  (none: the library people use, by gcc)
 #   WERROR=   empty: warnings are only shown
 #
 # Sources and tests are found by wildcard: a new file needs no change here.
@@ -15,7 +15,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 # ---- variants -----------------------------------------------------------------------------------
 
-VARIANTS := gcc clang asan-gcc asan-clang
+VARIANTS := gcc clang asan-gcc asan-clang tsan
 VARIANT ?=
 ifneq ($(filter-out $(VARIANTS),$(VARIANT)),)
 $(error VARIANT is one of: $(VARIANTS))
@@ -27,9 +27,11 @@ CC := $(if $(findstring clang,$(VARIANT)),clang,gcc)
 endif
 AR ?= ar
 
-OPTIMIZE ?= $(if $(findstring asan,$(VARIANT)),-O1,-O2)
-SANITIZE := $(if $(findstring asan,$(VARIANT)),-fsanitize=address -fsanitize=undefined \
-	-fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+OPTIMIZE ?= $(if $(findstring san,$(VARIANT)),-O1,-O2)
+SANITIZE_asan := -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer
+SANITIZE_tsan := -fsanitize=thread -fno-omit-frame-pointer
+SANITIZE := $(SANITIZE_$(firstword $(subst -, ,$(VARIANT))))
 
 # ---- flags --------------------------------------------------------------------------------------
 
@@ -173,7 +175,7 @@ clean: ## remove build/
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
-	@echo "  VARIANT=gcc|clang|asan-gcc|asan-clang with lib and tests builds in build/<variant>/"
+	@echo "  VARIANT=gcc|clang|asan-gcc|asan-clang|tsan with lib and tests builds in build/<variant>/"
 
 # ---- what the machine needs: Debian packages and build/venv, only what is missing --------------------
 

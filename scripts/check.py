@@ -29,6 +29,8 @@ REFUSE = "build/tools/refuse_uring"
 # Those that must be there; a directory of tests that is new is run as well.
 TEST_ROOMS = ("unit", "conformance", "counts", "fault", "soak")
 VARIANTS = ("gcc", "asan-gcc", "asan-clang")
+# What several threads do to one library, under the thread sanitizer.
+THREADED = ("test_threads", "test_moves")
 HANG_SECONDS = 600
 RUNNERS = (os.cpu_count() or 1) + 1
 COUNT = re.compile(r"(\d+) (passed|failed|skipped|errors?)\b")
@@ -94,6 +96,11 @@ def c_suites(variant: str, rooms: tuple[str, ...], wrap: tuple[str, ...] = ()) -
     return suites
 
 
+def thread_suite() -> Suite:
+    binaries = [f"build/tsan/tests/fault/{name}" for name in THREADED]
+    return Suite("C threads (tsan)", [Command([b]) for b in binaries], [*binaries, "VARIANT=tsan"])
+
+
 def python_suites() -> list[Suite]:
     tests = [*PYTEST, "bindings/python/tests"]
     present = any((ROOT / "bindings/python/tests").glob("test_*.py"))
@@ -142,6 +149,7 @@ def everything() -> list[Suite]:
     suites += python_suites()
     suites += lua_suites()
     suites.append(Suite("newcomer", [Command([*PYTEST, "tests/newcomer"])], ["lib", "python", "lua"]))
+    suites.append(thread_suite())
     for variant in VARIANTS[1:]:
         suites += c_suites(variant, rooms)
     return suites
