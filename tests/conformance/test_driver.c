@@ -13,6 +13,7 @@
 #include "harness.h"
 
 #define MILLISECOND INT64_C(1000000)
+#define LONG        (32u << 20)
 #define HOUR        (INT64_C(3600000) * MILLISECOND)
 
 static int64_t now(void)
@@ -338,6 +339,47 @@ static void an_edge_triggered_host_loses_nothing(struct test *t)
 	}
 }
 
+/*
+ * One poll moves only so many bytes of a transfer that goes on; where it stops early with nothing
+ * to give, even a host that is told only of edges, and took the 0 for the end, comes back.
+ */
+static void a_long_transfer_outlives_a_poll_that_gives_nothing(struct test *t)
+{
+	struct epoll_event edge = { .events = EPOLLIN | EPOLLET };
+	char *sent = test_memory(t, LONG);
+	char *got = test_memory(t, LONG);
+	int set = test_own_fd(t, epoll_create1(EPOLL_CLOEXEC));
+	uint32_t ended = 0;
+	abio_io reader;
+	abio_io writer;
+
+	assert_int_equal(abio_pipe(t->driver, 0, &reader, &writer), 0);
+	test_own(t, reader);
+	test_own(t, writer);
+	test_fill(sent, LONG, 0);
+	test_quiet(t);
+	assert_int_equal(epoll_ctl(set, EPOLL_CTL_ADD, abio_driver_fd(t->driver), &edge), 0);
+	START(t, abio_write_all, writer, sent, LONG, 0);
+	test_read_exact(t, reader, got, LONG);
+	while (ended < 2) {
+		struct abio_event events[4];
+		int32_t count;
+
+		while (epoll_wait(set, &edge, 1, -1) != 1)
+			assert_int_equal(errno, EINTR);
+		do {
+			count = abio_driver_poll(t->driver, events, sizeof(events[0]), 4);
+			assert_true(count >= 0);
+			for (int32_t i = 0; i < count; i++) {
+				test_saw(t, &events[i]);
+				assert_int_equal(events[i].result, LONG);
+				ended++;
+			}
+		} while (count > 0);
+	}
+	assert_pattern(got, LONG, 0);
+}
+
 /* ---- wake ------------------------------------------------------------------------------------ */
 
 static void wakes_are_one_event(struct test *t)
@@ -504,6 +546,7 @@ static const struct test_case cases[] = {
 	CASE(the_fd_tells_of_work_and_of_none),
 	CASE(submit_leaves_the_fd_truthful),
 	CASE(an_edge_triggered_host_loses_nothing),
+	CASE(a_long_transfer_outlives_a_poll_that_gives_nothing),
 	CASE(wakes_are_one_event),
 	CASE(another_thread_wakes_a_wait),
 	CASE(a_signal_handler_wakes_a_wait),
