@@ -1,7 +1,7 @@
 """Runs every suite, shows a table, and ends with `N passed, N failed`.
 
-A suite is built by make, then run; each of its commands must print a line that counts, and a command
-that prints none, hangs or dies counts as a failure.  Logs stand in build/check/.
+A suite is built by make, then run; each of its commands must print a line that counts, and one that
+prints none, hangs or dies counts as a failure.  Logs stand in build/check/.
 
     check.py            everything `make check` promises
     check.py --soak     the long randomised tests only
@@ -148,7 +148,8 @@ def everything() -> list[Suite]:
         suites += c_suites("gcc", ("conformance",), (REFUSE, error))
     suites += python_suites()
     suites += lua_suites()
-    suites.append(Suite("newcomer", [Command([*PYTEST, "tests/newcomer"])], ["lib", "python", "lua"]))
+    newcomer = Command([*PYTEST, "tests/newcomer"])
+    suites.append(Suite("newcomer", [newcomer], ["lib", "python", "lua"]))
     suites.append(thread_suite())
     for variant in VARIANTS[1:]:
         suites += c_suites(variant, rooms)
@@ -235,7 +236,8 @@ def run_all(suites: list[Suite]) -> None:
         if not suite.passed and not suite.failed:
             suite.fail("nothing passed")
         seconds = time.monotonic() - start
-        print(f"{seconds:5.0f} s  {suite.name}: {suite.passed} passed, {suite.failed} failed", flush=True)
+        counts = f"{suite.passed} passed, {suite.failed} failed"
+        print(f"{seconds:5.0f} s  {suite.name}: {counts}", flush=True)
 
     with ThreadPoolExecutor(RUNNERS) as runners, ThreadPoolExecutor(len(suites)) as finishers:
         for suite in suites:

@@ -58,11 +58,9 @@ def check_nodelete(dynamic: str) -> str | None:
 
 
 def check_initialisers(sections: str) -> str | None:
-    """No constructors and destructors of ours: the compiler's own single entry is all there may be."""
-    sizes = {
-        name: int(size, 16)
-        for name, size in re.findall(r"(\.init_array|\.fini_array)\s+\S+\s+\S+\s+\S+\s+(\S+)", sections)
-    }
+    """No constructors and destructors of ours: one entry of the compiler's own is all there may be."""
+    columns = r"(\.init_array|\.fini_array)\s+\S+\s+\S+\s+\S+\s+(\S+)"
+    sizes = {name: int(size, 16) for name, size in re.findall(columns, sections)}
     more = sorted(name for name, size in sizes.items() if size > 8)
     return f"has more than the compiler's own entry in {more}" if more else None
 
@@ -104,7 +102,7 @@ def main() -> int:
     for name, check in checks.items():
         problem = check()
         failed += problem is not None
-        print(f"{'ok' if problem is None else 'not ok'} - {name}" + (f": {problem}" if problem else ""))
+        print(f"ok - {name}" if problem is None else f"not ok - {name}: {problem}")
     print(f"{len(checks) - failed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -75,7 +75,8 @@ def server(tree: Path, backend: str) -> Iterator[Server]:
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
-        found = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+) backend=(uring|epoll)\n", line)
+        expected = r"listening on (http://127\.0\.0\.1:\d+) backend=(uring|epoll)\n"
+        found = re.fullmatch(expected, line)
         assert found, line
         assert backend == "auto" or found[2] == backend
         yield Server(process, found[1], found[2])
@@ -163,7 +164,9 @@ def test_a_path_outside_the_tree_is_refused(server: Server, tree: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_statistics_are_written_at_the_end(server: Server, tree: Path, number: signal.Signals) -> None:
+def test_statistics_are_written_at_the_end(
+    server: Server, tree: Path, number: signal.Signals
+) -> None:
     assert curl(f"{server.url}/plain.txt") == NAMES["plain.txt"]
     assert server.end(number) == 0
     said = json.loads((tree.parent / "stats").read_text())

@@ -1,4 +1,4 @@
-"""What the README and CONTRIBUTING say is true: their programs run, their commands and files exist."""
+"""What the documents say is true: their programs run, their commands and files exist."""
 from __future__ import annotations
 
 import os
@@ -49,7 +49,8 @@ def test_python_program_runs(tmp_path: Path, backend: str) -> None:
     program = tmp_path / "program.py"
     program.write_text(only_block("python"))
     python = str(ROOT / "build/venv/bin/python")
-    assert run([python, "-W", "error", str(program)], environment(backend)) == "b'HELLO FROM ABIO\\n'\n"
+    said = run([python, "-W", "error", str(program)], environment(backend))
+    assert said == "b'HELLO FROM ABIO\\n'\n"
 
 
 PYTHON_MORE = blocks("bindings/python/README.md", "python")
