@@ -31,13 +31,14 @@ def connect_unix(path: Union[str, bytes, os.PathLike[str]]) -> Opening[Stream]:
 
 async def _connect(host: str, port: int) -> Stream:
     driver = current()
-    failures: list[Exception] = []
+    failures: list[OSError] = []
     for address in await resolve(driver, host, port, 0):
         try:
             return await _connect_to(driver, address)
         except OSError as failure:
             failures.append(failure)
-    if len({str(failure) for failure in failures}) == 1:
+    if len({failure.errno for failure in failures}) == 1:
+        # All for the same reason: that is what the caller wants to catch.
         raise failures[0]
     raise OSError("Multiple exceptions: " + ", ".join(map(str, failures)))
 

@@ -413,6 +413,9 @@ def test_connect_errors(run: Runner, tmp_path: Path) -> None:
             port = listener.getsockname()[1]
         with pytest.raises(ConnectionRefusedError):
             await abio.connect("127.0.0.1", port)
+        # Whether it has one address or two, they all refuse.
+        with pytest.raises(ConnectionRefusedError):
+            await abio.connect("localhost", port)
         with pytest.raises(FileNotFoundError):
             await abio.connect_unix(tmp_path / "nobody")
         with pytest.raises(socket.gaierror):
