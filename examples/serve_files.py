@@ -241,35 +241,38 @@ class FileServer:
         await stream.write(head + body)
         self.bytes += len(body)
 
-    def locate(self, path: bytes) -> tuple[bytes, os.stat_result]:
-        """The file a path names, which may be reached by links but lies below the root."""
-        found = os.path.realpath(self.root + path)
-        if found != self.root and not found.startswith(self.root.rstrip(b"/") + b"/"):
+    def demand_inside(self, real: bytes) -> None:
+        """Links may lead anywhere below the root, and nowhere else."""
+        if real != self.root and not real.startswith(self.root.rstrip(b"/") + b"/"):
             raise Refusal(HTTPStatus.FORBIDDEN)
-        status = os.stat(found)
-        if path.endswith(b"/") and not stat.S_ISDIR(status.st_mode):
-            raise Refusal(HTTPStatus.NOT_FOUND)
-        return found, status
 
     async def send_path(self, stream: abio.Stream, request: Request, keep: bool) -> bool:
         """Answers with a file or a directory; whether all that was promised was sent."""
-        found, status = self.locate(request.path)
+        name = self.root + request.path
+        status = os.stat(name)
         if stat.S_ISDIR(status.st_mode):
             if not request.path.endswith(b"/"):
                 raise Refusal(HTTPStatus.MOVED_PERMANENTLY, {"Location": self.slashed(request)})
             try:
-                found, status = self.locate(request.path + b"index.html")
+                status = os.stat(name + b"index.html")
+                name += b"index.html"
             except FileNotFoundError:
-                page = listing(found, request.path)
-                headers = {"Content-Type": "text/html; charset=utf-8"}
-                headers["Content-Length"] = str(len(page))
-                head = response_head(HTTPStatus.OK, headers, keep)
-                await self.send_small(stream, request, head, page)
+                await self.send_listing(stream, request, keep, name)
                 return True
         if not stat.S_ISREG(status.st_mode):
             raise Refusal(HTTPStatus.FORBIDDEN)
-        async with abio.open(found, "rb") as file:
-            return await self.send_file(stream, request, keep, file, found)
+        async with abio.open(name, "rb") as file:
+            # Asked of the open file: what a path names can change between two looks.
+            self.demand_inside(os.readlink(b"/proc/self/fd/%d" % file.fileno()))
+            return await self.send_file(stream, request, keep, file, name)
+
+    async def send_listing(
+        self, stream: abio.Stream, request: Request, keep: bool, directory: bytes
+    ) -> None:
+        self.demand_inside(os.path.realpath(directory))
+        page = listing(directory, request.path)
+        headers = {"Content-Type": "text/html; charset=utf-8", "Content-Length": str(len(page))}
+        await self.send_small(stream, request, response_head(HTTPStatus.OK, headers, keep), page)
 
     def slashed(self, request: Request) -> str:
         # One slash at the front: two would name another host.

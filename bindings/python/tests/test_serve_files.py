@@ -91,6 +91,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[Se
     (root / "archive.tar.gz").write_bytes(b"z")
     (root / "inside").symlink_to("hello.txt")
     (root / "outside").symlink_to("/etc/passwd")
+    (root / "away").symlink_to("/etc")
     os.mkfifo(root / "fifo")
     server = Server(root, request.param, root.parent / f"stats-{request.param}.json")
     yield server
@@ -201,6 +202,8 @@ def test_directories(server: Server) -> None:
         ("/%2e%2e/etc/passwd", 403),
         ("/..%2fetc/passwd", 403),
         ("/outside", 403),
+        ("/away/", 403),
+        ("/away/passwd", 403),
         ("/fifo", 403),
         ("/%00", 400),
         ("/" + "x" * 300, 414),
