@@ -113,7 +113,10 @@ def serving(backend: str, wrap: tuple[str, ...] = ()) -> Iterator[Server]:
             raise Failure(f"the server runs on {server.backend}, not on {backend}")
         yield server
         os.kill(int(noted.read_text()), signal.SIGTERM)
-        process.wait(timeout=STEP_SECONDS)
+        try:
+            process.wait(timeout=STEP_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"the server did not end within {STEP_SECONDS} s") from None
         if not statistics.exists():
             raise Failure("the server wrote no statistics")
         server.statistics = json.loads(statistics.read_text())
@@ -180,12 +183,12 @@ def curl(*argv: str) -> str:
     return run("curl", "--silent", "--show-error", *argv, stdout=subprocess.PIPE).stdout
 
 
-def curl_status(*argv: str) -> int:
-    return int(curl("--output", os.devnull, "--write-out", "%{http_code}", *argv))
+def curl_status(*argv: str, into: Path = Path(os.devnull)) -> int:
+    return int(curl("--output", str(into), "--write-out", "%{http_code}", *argv))
 
 
 def check_with_curl(server: Server, names: list[str], out: Path) -> str:
-    """A part of the tree by another client, over one kept connection; then HEAD, ranges, refusals."""
+    """A part of the tree by another client over one connection; then HEAD, ranges, refusals."""
     shutil.rmtree(out, ignore_errors=True)
     config = WORK / "curl.config"
     lines = []
@@ -235,8 +238,8 @@ def check_ranges(url: str, great: Path, size: int, out: Path) -> None:
     with whole.open("wb") as joined:
         for number, bound in enumerate(bounds):
             part = out / f"piece{number}"
-            status = curl("--range", bound, "--output", str(part), "--write-out", "%{http_code}", url)
-            if status != "206":
+            status = curl_status("--range", bound, url, into=part)
+            if status != 206:
                 raise Failure(f"range {bound} got {status}")
             with part.open("rb") as source:
                 shutil.copyfileobj(source, joined, 1 << 20)
@@ -308,9 +311,10 @@ def show(rows: list[Row]) -> None:
         )
         print("  ".join(f"{cell:>11}" for cell in cells))
     print(
-        "\ncalls/file: system calls of the server for one file of at most 64 KiB, counted by strace in a\n"
-        f"pass of its own ({TRACED_MANY} files less {TRACED_FEW} files).  worst tick: how late a 10 ms tick of\n"
-        "plain asyncio in the server's loop ever ran, everything above but the counting included."
+        "\ncalls/file: system calls of the server for one file of at most 64 KiB, counted by strace in\n"
+        f"a pass of its own ({TRACED_MANY} files less {TRACED_FEW} files).\n"
+        "worst tick: how late a 10 ms tick of plain asyncio in the server's loop ever ran, over all\n"
+        "of the above but the counting; whatever else the machine does at the time is in it."
     )
     for row in rows:
         for note in row.notes:

@@ -1,5 +1,5 @@
-"""The tree that the demo serves: real files of this machine, many small, some large, one of at least
-256 MB.  It is made once and kept; a manifest of SHA-256 sums stands beside it."""
+"""The tree that the demo serves: real files of this machine, many small, some large, one of at
+least 256 MB.  It is made once and kept; a manifest of SHA-256 sums stands beside it."""
 from __future__ import annotations
 
 import os
@@ -96,7 +96,7 @@ def write_manifest(tree: Path, manifest: Path) -> None:
 
 
 def make_tree(tree: Path, manifest: Path, say: Say) -> None:
-    """Makes the tree and its manifest, unless a complete one is there: the manifest is written last."""
+    """Makes the tree and its manifest, which is written last, unless it is there."""
     if manifest.exists():
         say("the tree is there already")
         return

@@ -58,7 +58,7 @@ def check_nodelete(dynamic: str) -> str | None:
 
 
 def check_initialisers(sections: str) -> str | None:
-    """No constructors and destructors of ours: one entry of the compiler's own is all there may be."""
+    """No constructors and destructors of ours: one entry of the compiler's own is allowed."""
     columns = r"(\.init_array|\.fini_array)\s+\S+\s+\S+\s+\S+\s+(\S+)"
     sizes = {name: int(size, 16) for name, size in re.findall(columns, sections)}
     more = sorted(name for name, size in sizes.items() if size > 8)
