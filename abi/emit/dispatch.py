@@ -38,6 +38,13 @@ def bad(arg: Arg) -> str:
     return ""
 
 
+ANY = {
+    "driver": "DISPATCH_DRIVER",
+    "io": "DISPATCH_IO",
+    "handle": "DISPATCH_DRIVER | DISPATCH_IO",
+}
+
+
 def looked_up(function: Function) -> bool:
     handle = function.handle
     return handle is not None and function.thread == "owner" and handle.type.kind != "handle"
@@ -105,7 +112,7 @@ def body(desc: Description, function: Function) -> list[str]:
     elif function.handle is not None and len(function.args) > 1:
         # The function looks the handle up itself; here it only comes before the other arguments.
         lines += [
-            f"\terror = dispatch_any({function.handle.name});",
+            f"\terror = dispatch_any({function.handle.name}, {ANY[function.handle.type.kind]});",
             "\tif (error)",
             "\t\treturn error;",
         ]

@@ -165,7 +165,7 @@ PUBLIC int32_t abio_driver_info(abio_driver driver, struct abio_driver_state *in
 	struct abio_driver_state full_info = {.size = sizeof(full_info)};
 	int32_t error;
 
-	error = dispatch_any(driver);
+	error = dispatch_any(driver, DISPATCH_DRIVER);
 	if (error)
 		return error;
 	error = dispatch_out(info, (uint32_t)sizeof(struct abio_driver_state));
@@ -205,7 +205,7 @@ PUBLIC int32_t abio_cancel(uint64_t handle, uint64_t token)
 {
 	int32_t error;
 
-	error = dispatch_any(handle);
+	error = dispatch_any(handle, DISPATCH_DRIVER | DISPATCH_IO);
 	if (error)
 		return error;
 	return impl_cancel(handle, token);

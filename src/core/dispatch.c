@@ -56,11 +56,13 @@ int32_t dispatch_driver(uint64_t handle, uint32_t how, struct driver **self)
 	return 0;
 }
 
-int32_t dispatch_any(uint64_t handle)
+int32_t dispatch_any(uint64_t handle, uint32_t kinds)
 {
-	struct slot *slot = handle_find(handle, handle_kind(handle));
+	enum handle_kind kind = handle_kind(handle);
+	struct slot *slot = handle_find(handle, kind);
+	uint32_t bit = kind == HANDLE_DRIVER ? DISPATCH_DRIVER : DISPATCH_IO;
 
-	if (slot == NULL)
+	if (slot == NULL || (kinds & bit) == 0)
 		return ABIO_E_HANDLE;
 	return slot->epoch != platform_epoch() ? ABIO_E_FORKED : 0;
 }

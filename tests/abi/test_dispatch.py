@@ -17,6 +17,7 @@ HEADER = """#ifndef STUB_DISPATCH_H
 #define STUB_DISPATCH_H
 #include "slots.h"
 enum { DISPATCH_CLOSED_OK = 1, DISPATCH_FORKED_OK = 2 };
+enum { DISPATCH_DRIVER = 1, DISPATCH_IO = 2 };
 struct object_class {
 %s
 };
@@ -25,6 +26,7 @@ struct object {
 };
 int32_t dispatch_io(uint64_t handle, uint32_t how, struct object **self);
 int32_t dispatch_driver(uint64_t handle, uint32_t how, struct driver **self);
+int32_t dispatch_any(uint64_t handle, uint32_t kinds);
 int32_t dispatch_struct(const void *given, void *local, uint32_t size, uint32_t minimum, int optional);
 int32_t dispatch_out(const void *given, uint32_t minimum);
 void dispatch_fill(void *given, const void *full, uint32_t size);

@@ -73,6 +73,11 @@ int32_t dispatch_driver(uint64_t handle, uint32_t how, struct driver **self)
 	return error;
 }
 
+int32_t dispatch_any(uint64_t handle, uint32_t kinds)
+{
+	return look(handle, (int)kinds, DISPATCH_CLOSED_OK, 0);
+}
+
 int32_t dispatch_struct(const void *given, void *local, uint32_t size, uint32_t minimum,
 			int optional)
 {
