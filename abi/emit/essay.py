@@ -34,6 +34,7 @@ In the child of a fork every handle of the parent answers ABIO_E_FORKED, except 
 
 THE DRIVER'S DESCRIPTOR
 It is the same for the life of the driver and the only one a host needs to watch; timers are behind it too.  It is readable whenever a poll has an event to give or work to submit, and nothing in flight can become ready without making it so: a host does nothing before it sleeps.  After a poll that returned events it stays readable, and the poll that returns 0 makes it quiet.  A host that watches edge-triggered polls until 0, or makes the driver with ABIO_DRIVER_EDGE.  The host never reads, writes or closes it.
+A host retries a wait that a signal interrupts, as loops do: closing a ring, which making the first driver does too, ends one system call of the thread that made it with EINTR some 15 ms later, and with ABIO_DRIVER_COOPERATIVE every completion may.
 
 LIMITS
 A transfer is clamped to 0x7ffff000 bytes, on a file to 1 MiB, and answers the short count; the exact and all forms go on.  An array of abio_iovec is clamped to 1024.  On a stream one read and one write may be in flight at a time, of whatever form; a second is ABIO_E_BUSY.  Operations at an offset, accepts, flushes and waits for readiness are unlimited.  Nothing blocks but abio_driver_wait.  Out of memory or descriptors is a code, and every object can still be used or closed.

@@ -73,6 +73,9 @@
  * After a poll that returned events it stays readable, and the poll that returns 0 makes it quiet.
  * A host that watches edge-triggered polls until 0, or makes the driver with ABIO_DRIVER_EDGE.  The
  * host never reads, writes or closes it.
+ * A host retries a wait that a signal interrupts, as loops do: closing a ring, which making the
+ * first driver does too, ends one system call of the thread that made it with EINTR some 15 ms
+ * later, and with ABIO_DRIVER_COOPERATIVE every completion may.
  *
  * LIMITS
  * A transfer is clamped to 0x7ffff000 bytes, on a file to 1 MiB, and answers the short count; the
