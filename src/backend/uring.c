@@ -31,7 +31,6 @@
 #define COMPLETIONS_DEFAULT 4096u
 #define ENTRIES_MAX 4096u
 #define COMPLETIONS_MAX 65536u
-#define PAGE 4096u
 #define FLAGS_WORK (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)
 
 static void queue(struct uring_state *state, struct request *request)
@@ -85,43 +84,6 @@ static bool take_back(struct request *request)
 
 /* ---- the pool's buffers -------------------------------------------------------------------- */
 
-static void give_buffer(struct uring_state *state, struct view *view)
-{
-	io_uring_buf_ring_add(state->buffers, view->data, POOL_BUFFER_SIZE,
-			      (unsigned short)view->index,
-			      io_uring_buf_ring_mask(POOL_BUFFERS), 0);
-	io_uring_buf_ring_advance(state->buffers, 1);
-	state->buffers_free++;
-}
-
-/* Shows the pool to the kernel once; where it refuses, receives wait for data and then read. */
-static bool pool_registered(struct driver *driver)
-{
-	struct uring_state *state = uring_state_of(driver);
-	struct io_uring_buf_reg registration = { .ring_entries = POOL_BUFFERS, .bgid = 0 };
-	struct pool *pool = driver->pool;
-	struct list *link;
-
-	if (pool->registered)
-		return state->buffers != NULL;
-	pool->registered = true;
-	state->buffers =
-		platform_memory.allocate(POOL_BUFFERS * sizeof(struct io_uring_buf), PAGE);
-	if (state->buffers == NULL)
-		return false;
-	io_uring_buf_ring_init(state->buffers);
-	registration.ring_addr = (uint64_t)(uintptr_t)state->buffers;
-	if (sys.ring_buffers(&state->ring, &registration) < 0) {
-		platform_release(state->buffers);
-		state->buffers = NULL;
-		return false;
-	}
-	while ((link = list_take(&pool->free)) != NULL)
-		give_buffer(state, container_of(link, struct view, in_pool));
-	pool->free_count = 0;
-	return true;
-}
-
 static void requeue_starved(struct uring_state *state)
 {
 	struct list *link;
@@ -133,16 +95,8 @@ static void requeue_starved(struct uring_state *state)
 static void recycle(struct driver *driver, struct list *views)
 {
 	struct uring_state *state = uring_state_of(driver);
-	struct list *link;
 
-	while ((link = list_take(views)) != NULL) {
-		struct view *view = container_of(link, struct view, in_pool);
-
-		if (state->buffers != NULL)
-			give_buffer(state, view);
-		else
-			pool_give(driver->pool, view);
-	}
+	uring_pool_recycle(driver, views);
 	requeue_starved(state);
 }
 
@@ -251,7 +205,7 @@ static void take_view(struct uring_state *state, struct request *request, int64_
 	if (result > 0)
 		request->view = view;
 	else
-		give_buffer(state, view);
+		uring_pool_give(state, view);
 }
 
 static void completed(struct driver *driver, struct request *request, int64_t result,
@@ -328,7 +282,7 @@ static void fill(struct driver *driver)
 		struct io_uring_sqe *sqe;
 
 		if (request->code == REQUEST_RECEIVE && request->stage == STAGE_DIRECT &&
-		    !pool_registered(driver))
+		    !uring_pool_registered(driver))
 			request->stage = STAGE_POLLING;
 		if (writes_pipe(request) && state->plain_writes)
 			request->stage = STAGE_POLLING;

@@ -40,6 +40,12 @@ static inline struct uring_state *uring_state_of(struct driver *driver)
 /* uring_prepare.c: fills a submission entry for a request. */
 void uring_prepare(struct uring_state *state, struct request *request, struct io_uring_sqe *sqe);
 
+/* uring_pool.c: a buffer goes to the kernel; whether it has them (else receives wait for data and
+ * then read); the views of the last poll go back. */
+void uring_pool_give(struct uring_state *state, struct view *view);
+bool uring_pool_registered(struct driver *driver);
+void uring_pool_recycle(struct driver *driver, struct list *views);
+
 /* uring_trial.c: whether rings work here.  0 or why not; asked once per process and kind. */
 int32_t uring_trial(bool deferred);
 /* Sets up a ring the way drivers use it; `ring` is untouched on failure. */
