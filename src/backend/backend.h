@@ -1,11 +1,11 @@
 /*
  * The one table a backend fills, and the request: one transaction with the system.
  *
- * A request is embedded in whatever wants it (an operation, an object's outbox, its closing), so that
- * accepting it never allocates.  From `start` until its `done` is called it belongs to the backend,
- * and with it the memory it names.  `done` is called exactly once, from inside turn or cancel, on the
- * driver's thread; it may start the request again.  A result >= 0 is what the system returned, < 0 a
- * code of abio; -ECANCELED and would-block never come out of a backend.
+ * A request is embedded in whatever wants it (an operation, an object's outbox, its closing), so
+ * that accepting it never allocates.  From `start` until its `done` is called it belongs to the
+ * backend, and with it the memory it names.  `done` is called exactly once, from inside turn or
+ * cancel, on the driver's thread; it may start the request again.  A result >= 0 is what the system
+ * returned, < 0 a code of abio; -ECANCELED and would-block never come out of a backend.
  *
  * Freestanding: no header of the system here; backends keep theirs in `scratch`.
  */
@@ -24,18 +24,18 @@ struct object;
 struct view;
 
 enum request_code {
-	REQUEST_READ,     /* a stream: data/length or iovecs/count */
+	REQUEST_READ, /* a stream: data/length or iovecs/count */
 	REQUEST_WRITE,
-	REQUEST_READ_AT,  /* a file, at offset */
+	REQUEST_READ_AT, /* a file, at offset */
 	REQUEST_WRITE_AT,
-	REQUEST_RECEIVE,  /* a stream, into a view of the driver's pool */
-	REQUEST_READY,    /* wait for `flags` = ABIO_INTEREST_*; result: ABIO_READY_* */
-	REQUEST_ACCEPT,   /* result: a descriptor */
-	REQUEST_CONNECT,  /* data/length: a sockaddr */
-	REQUEST_OPEN,     /* data: a path; flags: O_*; length: mode; result: a descriptor */
-	REQUEST_SYNC,     /* flags: ABIO_SYNC_* */
+	REQUEST_RECEIVE, /* a stream, into a view of the driver's pool */
+	REQUEST_READY,   /* wait for `flags` = ABIO_INTEREST_*; result: ABIO_READY_* */
+	REQUEST_ACCEPT,  /* result: a descriptor */
+	REQUEST_CONNECT, /* data/length: a sockaddr */
+	REQUEST_OPEN,    /* data: a path; flags: O_*; length: mode; result: a descriptor */
+	REQUEST_SYNC,    /* flags: ABIO_SYNC_* */
 	REQUEST_CLOSE,
-	REQUEST_TIMER,    /* offset: nanoseconds */
+	REQUEST_TIMER, /* offset: nanoseconds */
 };
 
 enum request_state {
@@ -50,7 +50,7 @@ struct request {
 	struct list cancel_link; /* the backend's cancels still to be submitted */
 	uint8_t code;
 	uint8_t state;
-	uint8_t stage;           /* the backend's own */
+	uint8_t stage; /* the backend's own */
 	bool canceled;
 	int32_t fd;
 	uint32_t flags;
@@ -60,12 +60,12 @@ struct request {
 	uint32_t count;
 	uint32_t worker_state;
 	uint64_t offset;
-	struct object *object;   /* whose fd it is; NULL for open, timer */
+	struct object *object; /* whose fd it is; NULL for open, timer */
 	struct driver *driver;
-	struct view *view;       /* REQUEST_RECEIVE: what arrived */
+	struct view *view; /* REQUEST_RECEIVE: what arrived */
 	void (*done)(struct request *request, int64_t result);
-	int64_t result;          /* from a worker */
-	uint64_t scratch[8];     /* the backend's: a msghdr, a timespec, heap links */
+	int64_t result;      /* from a worker */
+	uint64_t scratch[8]; /* the backend's: a msghdr, a timespec, heap links */
 };
 
 struct backend {

@@ -14,7 +14,7 @@
 #include "slots.h"
 
 #define WORKERS_DEFAULT 4u
-#define WORKERS_MAX 64u
+#define WORKERS_MAX     64u
 
 /* What the environment asks for where the host does not. */
 static uint32_t from_environment(void)
@@ -75,8 +75,9 @@ static int32_t choose(struct driver *driver, const struct abio_driver_options *o
 	driver->fallback_error = error;
 	if (wish == ABIO_BACKEND_URING)
 		return error == -ENOMEM ? error : ABIO_E_UNSUPPORTED;
-	snprintf(driver->reason, sizeof(driver->reason), "epoll: io_uring does not work here: %s (%s)",
-		 impl_error_name(error), impl_error_text(error));
+	snprintf(driver->reason, sizeof(driver->reason),
+		 "epoll: io_uring does not work here: %s (%s)", impl_error_name(error),
+		 impl_error_text(error));
 	return stand_on(driver, &epoll_backend, options);
 }
 
@@ -97,8 +98,8 @@ static void init_lists(struct driver *driver)
 
 static int32_t check_options(const struct abio_driver_options *options)
 {
-	if ((options->flags & ~(uint32_t)ABIO_MASK_DRIVER) != 0 || options->backend > ABIO_BACKEND_EPOLL ||
-	    options->workers > WORKERS_MAX)
+	if ((options->flags & ~(uint32_t)ABIO_MASK_DRIVER) != 0 ||
+	    options->backend > ABIO_BACKEND_EPOLL || options->workers > WORKERS_MAX)
 		return ABIO_E_ARGUMENT;
 	return 0;
 }

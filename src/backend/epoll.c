@@ -3,12 +3,12 @@
  *
  * The pollable fd is the epoll fd.  In its set are the doorbell, one timerfd, and every descriptor
  * that something waits for, armed one-shot and only while something waits: an idle dead socket must
- * not make the fd spin.  Only under a receive a descriptor stays armed, which saves a call for every
- * piece; the first event that finds nobody waiting ends that.
+ * not make the fd spin.  Only under a receive a descriptor stays armed, which saves a call for
+ * every piece; the first event that finds nobody waiting ends that.
  *
  * Invariants: a request is in `pending` (QUEUED), in a watch list, in the heap or in `starved`
- * (WAITING), or with a worker (SUBMITTED); a batch of epoll events only moves requests to `pending`,
- * nothing is completed while it is read, so no event can name an object that is gone.
+ * (WAITING), or with a worker (SUBMITTED); a batch of epoll events only moves requests to
+ * `pending`, nothing is completed while it is read, so no event can name an object that is gone.
  */
 #include <errno.h>
 #include <poll.h>
@@ -26,7 +26,7 @@
 #include "timers.h"
 #include "workers.h"
 
-#define BATCH 256
+#define BATCH            256
 #define CONNECT_RETRY_NS 1000000 /* a full Unix backlog gives no readiness: ask again */
 
 struct epoll_state {
@@ -35,8 +35,8 @@ struct epoll_state {
 	struct timers timers;
 	int64_t timer_armed;
 	int32_t timer_fd;
-	bool take;           /* this poll has not asked epoll yet, or has not seen all */
-	bool bell;           /* epoll said that the doorbell is readable */
+	bool take; /* this poll has not asked epoll yet, or has not seen all */
+	bool bell; /* epoll said that the doorbell is readable */
 };
 
 static struct epoll_state *state_of(struct driver *driver)
@@ -222,7 +222,8 @@ static void perform_stream(struct epoll_state *state, struct request *request)
 		request->worker_state = 0;
 		request->stage = 0;
 	}
-	/* A receive that took all there was waits at once: arming looks again, so nothing is lost. */
+	/* A receive that took all there was waits at once: arming looks again, so nothing is lost.
+	 */
 	if (request->code == REQUEST_RECEIVE && request->object->watch.emptied) {
 		request->object->watch.emptied = false;
 		park(request);

@@ -41,8 +41,8 @@ static void perform(struct job *job)
 
 	switch (request->code) {
 	case REQUEST_OPEN:
-		request->result =
-			sys.open(request->data, (int)request->flags, (mode_t)request->length);
+		request->result = sys.open(request->data, (int)request->flags,
+					   (mode_t)request->length);
 		break;
 	case REQUEST_CLOSE:
 		request->result = sys.close(request->fd);

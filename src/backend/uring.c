@@ -1,12 +1,13 @@
 /*
- * The completion backend: every request goes to the kernel as it is, and comes back with its result.
+ * The completion backend: every request goes to the kernel as it is, and comes back with its
+ * result.
  *
- * The pollable fd is the doorbell's eventfd, registered with the ring.  Under DEFER_TASKRUN the kernel
- * rings it when work is queued, and only entering makes completions of it; IORING_SQ_TASKRUN says
- * that there is some.  One enter runs at most 20 items (since 6.13) and does not ring again for the
- * rest, so the flag decides, not the fd.  The kernel can also leave the flag set with nothing behind
- * it, for ever, when work arrives during a run: so it is cleared before each enter, and only what the
- * kernel sets after that counts.
+ * The pollable fd is the doorbell's eventfd, registered with the ring.  Under DEFER_TASKRUN the
+ * kernel rings it when work is queued, and only entering makes completions of it; IORING_SQ_TASKRUN
+ * says that there is some.  One enter runs at most 20 items (since 6.13) and does not ring again
+ * for the rest, so the flag decides, not the fd.  The kernel can also leave the flag set with
+ * nothing behind it, for ever, when work arrives during a run: so it is cleared before each enter,
+ * and only what the kernel sets after that counts.
  *
  * Invariants: a request is in `pending` (QUEUED), in `submitted` (SUBMITTED), or in `starved`
  * (WAITING); entries are filled at submission, never earlier, so a request that has not been
@@ -27,11 +28,11 @@
 #include "sys.h"
 #include "workers.h"
 
-#define ENTRIES_DEFAULT 256u
+#define ENTRIES_DEFAULT     256u
 #define COMPLETIONS_DEFAULT 4096u
-#define ENTRIES_MAX 4096u
-#define COMPLETIONS_MAX 65536u
-#define FLAGS_WORK (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)
+#define ENTRIES_MAX         4096u
+#define COMPLETIONS_MAX     65536u
+#define FLAGS_WORK          (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)
 
 static void queue(struct uring_state *state, struct request *request)
 {
@@ -159,8 +160,8 @@ static bool writes_pipe(const struct request *request)
 }
 
 /*
- * A close is never asked for twice: after an interruption the descriptor is gone, and its number may
- * be another's.  One that was cancelled, with its thread, was not begun.
+ * A close is never asked for twice: after an interruption the descriptor is gone, and its number
+ * may be another's.  One that was cancelled, with its thread, was not begun.
  */
 static int64_t close_failed(const struct request *request, int64_t error)
 {
@@ -239,7 +240,8 @@ static void reap(struct driver *driver)
 	unsigned int head;
 	unsigned int count = 0;
 
-	io_uring_for_each_cqe(&state->ring, head, cqe) {
+	io_uring_for_each_cqe(&state->ring, head, cqe)
+	{
 		uint64_t data = cqe->user_data;
 
 		count++;
@@ -257,8 +259,8 @@ static void reap(struct driver *driver)
 static bool fill_cancels(struct uring_state *state)
 {
 	while (!list_empty(&state->cancels)) {
-		struct request *request =
-			container_of(state->cancels.next, struct request, cancel_link);
+		struct request *request = container_of(state->cancels.next, struct request,
+						       cancel_link);
 		struct io_uring_sqe *sqe = io_uring_get_sqe(&state->ring);
 
 		if (sqe == NULL)
@@ -277,8 +279,7 @@ static void fill(struct driver *driver)
 	if (!fill_cancels(state))
 		return;
 	while (!list_empty(&state->pending)) {
-		struct request *request =
-			container_of(state->pending.next, struct request, link);
+		struct request *request = container_of(state->pending.next, struct request, link);
 		struct io_uring_sqe *sqe;
 
 		if (request->code == REQUEST_RECEIVE && request->stage == STAGE_DIRECT &&
@@ -368,8 +369,7 @@ static bool collectable(struct driver *driver)
 {
 	struct uring_state *state = uring_state_of(driver);
 
-	return !state->dead &&
-	       (work_flags(state) != 0 || io_uring_cq_ready(&state->ring) > 0);
+	return !state->dead && (work_flags(state) != 0 || io_uring_cq_ready(&state->ring) > 0);
 }
 
 static bool signaled(struct driver *driver)
@@ -403,8 +403,8 @@ static int32_t create(struct driver *driver, const struct abio_driver_options *o
 {
 	bool deferred = (options->flags & ABIO_DRIVER_COOPERATIVE) == 0;
 	uint32_t entries = options->entries != 0 ? options->entries : ENTRIES_DEFAULT;
-	uint32_t completions =
-		options->completions != 0 ? options->completions : COMPLETIONS_DEFAULT;
+	uint32_t completions = options->completions != 0 ? options->completions
+							 : COMPLETIONS_DEFAULT;
 	struct uring_state *state;
 	int32_t error = uring_trial(deferred);
 
@@ -446,9 +446,9 @@ static void destroy(struct driver *driver)
 }
 
 /*
- * In the child of a fork only the descriptor: the ring is the parent's.  Here the whole ring, for as
- * long as it is mapped or registered the kernel keeps its requests and the sockets they name; what it
- * was given to write to is leaked by the caller.
+ * In the child of a fork only the descriptor: the ring is the parent's.  Here the whole ring, for
+ * as long as it is mapped or registered the kernel keeps its requests and the sockets they name;
+ * what it was given to write to is leaked by the caller.
  */
 static void forget(struct driver *driver)
 {

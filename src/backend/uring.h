@@ -26,10 +26,10 @@ struct uring_state {
 	struct io_uring_buf_ring *buffers;
 	uint32_t buffers_free; /* how many the kernel has */
 	bool deferred;
-	bool reaped;           /* a completion was seen since the last drain */
-	bool doubted;          /* it may have rung before that drain */
-	bool dead;             /* the owner thread is gone, and the kernel's work with it */
-	bool plain_writes;     /* no RWF_NOSIGNAL: pipes are written after waiting for room */
+	bool reaped;       /* a completion was seen since the last drain */
+	bool doubted;      /* it may have rung before that drain */
+	bool dead;         /* the owner thread is gone, and the kernel's work with it */
+	bool plain_writes; /* no RWF_NOSIGNAL: pipes are written after waiting for room */
 };
 
 static inline struct uring_state *uring_state_of(struct driver *driver)

@@ -12,8 +12,7 @@
 void uring_pool_give(struct uring_state *state, struct view *view)
 {
 	io_uring_buf_ring_add(state->buffers, view->data, POOL_BUFFER_SIZE,
-			      (unsigned short)view->index,
-			      io_uring_buf_ring_mask(POOL_BUFFERS), 0);
+			      (unsigned short)view->index, io_uring_buf_ring_mask(POOL_BUFFERS), 0);
 	io_uring_buf_ring_advance(state->buffers, 1);
 	state->buffers_free++;
 }
@@ -28,8 +27,7 @@ bool uring_pool_registered(struct driver *driver)
 	if (pool->registered)
 		return state->buffers != NULL;
 	pool->registered = true;
-	state->buffers =
-		platform_memory.allocate(POOL_BUFFERS * sizeof(struct io_uring_buf), PAGE);
+	state->buffers = platform_memory.allocate(POOL_BUFFERS * sizeof(struct io_uring_buf), PAGE);
 	if (state->buffers == NULL)
 		return false;
 	io_uring_buf_ring_init(state->buffers);

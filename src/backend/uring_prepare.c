@@ -1,6 +1,6 @@
 /*
- * From a request to a submission entry.  The addresses in it are the host's own: nothing is copied on
- * the way to the kernel.
+ * From a request to a submission entry.  The addresses in it are the host's own: nothing is copied
+ * on the way to the kernel.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -142,7 +142,7 @@ static void prepare_direct(struct uring_state *state, struct request *request,
 	case REQUEST_SYNC:
 		io_uring_prep_fsync(sqe, request->fd,
 				    (request->flags & ABIO_SYNC_DATA) != 0 ? IORING_FSYNC_DATASYNC
-									    : 0);
+									   : 0);
 		break;
 	case REQUEST_CLOSE:
 		io_uring_prep_close(sqe, request->fd);

@@ -3,8 +3,9 @@
  * a round trip through an eventfd.  A kernel's version says nothing about seccomp, sysctl, security
  * modules or emulators.
  *
- * Closing a ring makes one system call of the thread that created it end with EINTR about 15 ms later
- * (the kernel's io_tctx_exit_cb); documented in the header, retried by every event loop we know.
+ * Closing a ring makes one system call of the thread that created it end with EINTR about 15 ms
+ * later (the kernel's io_tctx_exit_cb); documented in the header, retried by every event loop we
+ * know.
  */
 #include <errno.h>
 #include <poll.h>
@@ -20,10 +21,10 @@
 #define TRIAL_WAIT_NS 2000000000 /* for a byte that is already in the pipe */
 
 static const uint8_t needed[] = {
-	IORING_OP_NOP,    IORING_OP_READV,   IORING_OP_WRITEV,  IORING_OP_FSYNC,
-	IORING_OP_SENDMSG, IORING_OP_RECVMSG, IORING_OP_TIMEOUT, IORING_OP_ACCEPT,
-	IORING_OP_ASYNC_CANCEL, IORING_OP_CONNECT, IORING_OP_OPENAT, IORING_OP_CLOSE,
-	IORING_OP_READ,   IORING_OP_WRITE,   IORING_OP_SEND,    IORING_OP_RECV,
+	IORING_OP_NOP,          IORING_OP_READV,   IORING_OP_WRITEV,  IORING_OP_FSYNC,
+	IORING_OP_SENDMSG,      IORING_OP_RECVMSG, IORING_OP_TIMEOUT, IORING_OP_ACCEPT,
+	IORING_OP_ASYNC_CANCEL, IORING_OP_CONNECT, IORING_OP_OPENAT,  IORING_OP_CLOSE,
+	IORING_OP_READ,         IORING_OP_WRITE,   IORING_OP_SEND,    IORING_OP_RECV,
 	IORING_OP_POLL_ADD,
 };
 
@@ -52,7 +53,8 @@ int32_t uring_setup(struct io_uring *ring, bool deferred, uint32_t entries, uint
 		sys.ring_destroy(&fresh);
 		return -ENOSYS;
 	}
-	/* Registered, not the ring's own fd: under DEFER_TASKRUN epoll on that never wakes (6.18). */
+	/* Registered, not the ring's own fd: under DEFER_TASKRUN epoll on that never wakes (6.18).
+	 */
 	error = sys.ring_event(&fresh, event_fd);
 	if (error < 0) {
 		sys.ring_destroy(&fresh);

@@ -1,7 +1,7 @@
 /*
- * See workers.h.  Invariants: `queue` and the counts are under the mutex; `done` too, with `ready` as
- * a hint that needs no lock; a thread holds a reference from its start to its end; the doorbell is
- * rung after a job is in `done`, so that the driver cannot miss it.
+ * See workers.h.  Invariants: `queue` and the counts are under the mutex; `done` too, with `ready`
+ * as a hint that needs no lock; a thread holds a reference from its start to its end; the doorbell
+ * is rung after a job is in `done`, so that the driver cannot miss it.
  */
 #include "workers.h"
 

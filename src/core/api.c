@@ -142,11 +142,11 @@ static uint64_t present(const void *slots, size_t size)
 	return bits;
 }
 
-#define OFFER(member, getter)                                       \
-	do {                                                        \
-		if (class->member == NULL)                          \
-			return ABIO_E_UNSUPPORTED;                  \
-		info->table = getter();                             \
+#define OFFER(member, getter)                                                 \
+	do {                                                                  \
+		if (class->member == NULL)                                    \
+			return ABIO_E_UNSUPPORTED;                            \
+		info->table = getter();                                       \
 		info->slots = present(class->member, sizeof(*class->member)); \
 	} while (0)
 

@@ -7,10 +7,10 @@
 #define ABIO_CHECK_H
 
 #ifdef ABIO_DEBUG
-#define check(condition)                   \
-	do {                               \
-		if (!(condition))          \
-			__builtin_trap();  \
+#define check(condition)                  \
+	do {                              \
+		if (!(condition))         \
+			__builtin_trap(); \
 	} while (0)
 #else
 #define check(condition) ((void)sizeof(condition))

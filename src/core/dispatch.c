@@ -28,7 +28,8 @@ int32_t dispatch_io(uint64_t handle, uint32_t how, struct object **self)
 	if (error < 0)
 		return error;
 	object = slot->object;
-	if ((how & DISPATCH_CLOSED_OK) == 0 && (object->state != OBJECT_OPEN || object->driver->shut))
+	if ((how & DISPATCH_CLOSED_OK) == 0 &&
+	    (object->state != OBJECT_OPEN || object->driver->shut))
 		return ABIO_E_CLOSED;
 	*self = object;
 	return 0;
@@ -43,7 +44,8 @@ int32_t dispatch_driver(uint64_t handle, uint32_t how, struct driver **self)
 	if (slot == NULL)
 		return ABIO_E_HANDLE;
 	error = enter(slot, how);
-	/* One that the system does not let begin has nothing in flight: it can be closed all the same. */
+	/* One that the system does not let begin has nothing in flight: it can be closed all the
+	 * same. */
 	if (error < 0 && (error < ABIO_WOULD_BLOCK || (how & DISPATCH_CLOSED_OK) == 0))
 		return error;
 	driver = slot->object;

@@ -10,15 +10,22 @@
 #include "object.h"
 #include "slots.h"
 
-enum { DISPATCH_CLOSED_OK = 1, DISPATCH_FORKED_OK = 2 };
-enum { DISPATCH_DRIVER = 1, DISPATCH_IO = 2 };
+enum {
+	DISPATCH_CLOSED_OK = 1,
+	DISPATCH_FORKED_OK = 2
+};
+enum {
+	DISPATCH_DRIVER = 1,
+	DISPATCH_IO = 2
+};
 
 /* FORKED, HANDLE, WRONG_THREAD, CLOSED; 0 and *self. */
 int32_t dispatch_io(uint64_t handle, uint32_t how, struct object **self);
 int32_t dispatch_driver(uint64_t handle, uint32_t how, struct driver **self);
 /* FORKED and HANDLE alone, of a handle that the implementation looks up itself. */
 int32_t dispatch_any(uint64_t handle, uint32_t kinds);
-/* Copies a size-prefixed struct of the host into `local` of `size` bytes; `minimum`: first release. */
+/* Copies a size-prefixed struct of the host into `local` of `size` bytes; `minimum`: first release.
+ */
 int32_t dispatch_struct(const void *given, void *local, uint32_t size, uint32_t minimum,
 			int optional);
 /* Checks a struct that is to be filled, and fills as much of it as the host has. */

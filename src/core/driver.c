@@ -1,15 +1,16 @@
 /*
  * The pump and the life of a driver.
  *
- * Why the fd tells the truth.  The fd is readable when the doorbell's counter is not 0 (or, on epoll,
- * a descriptor in the set is ready).  Whatever happens outside a poll either comes from the kernel,
- * which makes the fd readable itself, or from a start or another thread, which ring the doorbell
- * unless it is known to be readable (`hot`, `rung`).  Inside a poll the counter is drained last, when
- * there is nothing left to do, and everything is looked at once more after that; so a poll returns 0
- * only with an fd that becomes readable at the next event.  A poll that returns events does not
- * drain: the fd stays readable, which saves the doorbell of every start until the host comes back.
- * (Against draining after every poll and ringing once per batch of starts, CPU of a Python asyncio echo
- * was 0.85 with one connection, 0.94 with 64 and 1.05 with 500, which is noise.)
+ * Why the fd tells the truth.  The fd is readable when the doorbell's counter is not 0 (or, on
+ * epoll, a descriptor in the set is ready).  Whatever happens outside a poll either comes from the
+ * kernel, which makes the fd readable itself, or from a start or another thread, which ring the
+ * doorbell unless it is known to be readable (`hot`, `rung`).  Inside a poll the counter is drained
+ * last, when there is nothing left to do, and everything is looked at once more after that; so a
+ * poll returns 0 only with an fd that becomes readable at the next event.  A poll that returns
+ * events does not drain: the fd stays readable, which saves the doorbell of every start until the
+ * host comes back. (Against draining after every poll and ringing once per batch of starts, CPU of
+ * a Python asyncio echo was 0.85 with one connection, 0.94 with 64 and 1.05 with 500, which is
+ * noise.)
  */
 #include "driver.h"
 
@@ -21,7 +22,7 @@
 #include "platform.h"
 #include "traits.h"
 
-#define STEPS_MAX 256u /* turns of one poll; the fd stays readable when they are used up */
+#define STEPS_MAX 256u       /* turns of one poll; the fd stays readable when they are used up */
 #define MOVED_MAX (4u << 20) /* bytes of one poll in operations that go on: other streams wait */
 #define EXHAUSTED UINT32_MAX
 
@@ -158,8 +159,8 @@ static uint32_t deliver(struct driver *driver, uint8_t *events, uint32_t stride,
 	if (filled < capacity)
 		filled += take_wake(driver, (void *)(events + (size_t)filled * stride));
 	while (filled < capacity && !list_empty(&driver->events)) {
-		struct event_node *node =
-			container_of(list_take(&driver->events), struct event_node, link);
+		struct event_node *node = container_of(list_take(&driver->events),
+						       struct event_node, link);
 
 		memcpy(events + (size_t)filled * stride, &node->event, sizeof(node->event));
 		filled++;
@@ -197,8 +198,8 @@ static uint32_t turn(struct driver *driver, uint8_t *events, uint32_t stride, ui
 			break;
 		if (driver->moved >= MOVED_MAX)
 			break;
-		/* With events to give, what is only to be submitted goes with what the host will start
-		 * on them: the fd stays readable, and one enter takes it all. */
+		/* With events to give, what is only to be submitted goes with what the host will
+		 * start on them: the fd stays readable, and one enter takes it all. */
 		if (filled > 0 && !driver->backend->collectable(driver))
 			break;
 		if (more(driver) || undelivered(driver))
@@ -257,7 +258,8 @@ bool driver_working(const struct driver *driver)
 	return driver->in_flight > 0 || driver->background > 0;
 }
 
-/* After a shutdown the last thing to end may have no event: there is nothing to wait for any more. */
+/* After a shutdown the last thing to end may have no event: there is nothing to wait for any more.
+ */
 static bool over(const struct driver *driver)
 {
 	return driver->shut && !driver_working(driver);

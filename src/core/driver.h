@@ -36,35 +36,35 @@ struct driver {
 	const struct backend *backend;
 	void *backend_state;
 	struct doorbell *doorbell;
-	int32_t fd;               /* the pollable one */
-	struct workers *workers;  /* NULL until first used */
-	struct pool *pool;        /* NULL until first used */
+	int32_t fd;              /* the pollable one */
+	struct workers *workers; /* NULL until first used */
+	struct pool *pool;       /* NULL until first used */
 	struct list objects;
-	struct list operations;   /* accepted, not finished */
-	struct list events;       /* finished, not delivered */
-	struct list views;        /* handed out by the last poll */
-	struct list lingering;    /* operations whose events carried a view */
-	struct list dirty;        /* outboxes with something to send */
-	struct list inbox;        /* objects released or moved in from other threads; under handle_lock */
-	struct list spare;        /* operations to use again */
-	struct list blocks;       /* outbox blocks to use again */
+	struct list operations; /* accepted, not finished */
+	struct list events;     /* finished, not delivered */
+	struct list views;      /* handed out by the last poll */
+	struct list lingering;  /* operations whose events carried a view */
+	struct list dirty;      /* outboxes with something to send */
+	struct list inbox;  /* objects released or moved in from other threads; under handle_lock */
+	struct list spare;  /* operations to use again */
+	struct list blocks; /* outbox blocks to use again */
 	uint32_t spare_count;
 	uint32_t block_count;
 	uint32_t flags;
 	uint32_t workers_max;
 	uint32_t in_flight;
-	uint32_t background;      /* requests without an operation: outboxes sending, closes */
+	uint32_t background; /* requests without an operation: outboxes sending, closes */
 	uint32_t undelivered;
 	int32_t fallback_error;
-	int32_t failure;          /* the system refuses to go on: what poll answers */
-	uint32_t moved;           /* bytes this poll has moved inside operations that go on */
+	int32_t failure; /* the system refuses to go on: what poll answers */
+	uint32_t moved;  /* bytes this poll has moved inside operations that go on */
 	bool shut;
 	bool polling;
-	bool gone;                /* under handle_lock: nothing may be sent here any more */
-	bool hot;                 /* the fd stays readable until a poll returns 0 */
-	bool rung;                /* we wrote the doorbell since the last drain */
+	bool gone; /* under handle_lock: nothing may be sent here any more */
+	bool hot;  /* the fd stays readable until a poll returns 0 */
+	bool rung; /* we wrote the doorbell since the last drain */
 	_Atomic uint32_t wake;
-	_Atomic uint32_t mail;    /* inbox is not empty */
+	_Atomic uint32_t mail; /* inbox is not empty */
 	char reason[104];
 	struct list tokens[DRIVER_TOKEN_BUCKETS];
 };

@@ -1,8 +1,8 @@
 /*
  * The end of a driver: shutting down, closing, abandoning; and what any thread may ask of it.
  *
- * Objects outlive their driver while somebody holds their handle, and other threads may be using the
- * driver's doorbell: what they can still reach is handed over under handle_lock, or counted.
+ * Objects outlive their driver while somebody holds their handle, and other threads may be using
+ * the driver's doorbell: what they can still reach is handed over under handle_lock, or counted.
  */
 #include "driver.h"
 
@@ -212,8 +212,9 @@ int32_t impl_driver_info(uint64_t id, struct abio_driver_state *info)
 }
 
 /*
- * In this process: what the kernel or a worker may still use is leaked, operations, views, outboxes.
- * In the child of a fork: only descriptors are closed, the memory is a copy nobody else sees.
+ * In this process: what the kernel or a worker may still use is leaked, operations, views,
+ * outboxes. In the child of a fork: only descriptors are closed, the memory is a copy nobody else
+ * sees.
  */
 static void abandon_object(struct object *object)
 {

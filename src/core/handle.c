@@ -10,11 +10,11 @@
 #include "abio.h"
 #include "platform.h"
 
-#define CHUNK_SLOTS 1024u
-#define CHUNK_COUNT 16384u
+#define CHUNK_SLOTS     1024u
+#define CHUNK_COUNT     16384u
 #define GENERATION_LAST ((1u << 25) - 1)
-#define INDEX_BITS 24
-#define REFERENCES_MAX 0x7fffffffu
+#define INDEX_BITS      24
+#define REFERENCES_MAX  0x7fffffffu
 
 static struct slot first_chunk[CHUNK_SLOTS];
 static struct slot *_Atomic chunks[CHUNK_COUNT];

@@ -13,15 +13,20 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum handle_kind { HANDLE_DRIVER = 1, HANDLE_IO = 2, HANDLE_BUFFER = 3 };
+enum handle_kind {
+	HANDLE_DRIVER = 1,
+	HANDLE_IO = 2,
+	HANDLE_BUFFER = 3
+};
 
 struct slot {
 	_Atomic uint64_t state;
-	void *object;           /* owned by the driver's thread */
+	void *object;              /* owned by the driver's thread */
 	struct slot *_Atomic home; /* the slot of the driver it belongs to */
-	_Atomic uintptr_t thread;  /* of a driver: who it is pinned to, 0 nobody yet, HANDLE_UNPINNED */
+	_Atomic uintptr_t
+		thread; /* of a driver: who it is pinned to, 0 nobody yet, HANDLE_UNPINNED */
 	_Atomic int32_t thread_number;
-	uint32_t epoch;         /* the process it was made in */
+	uint32_t epoch; /* the process it was made in */
 	uint32_t index;
 	uint32_t generation;
 	struct slot *next_free;
@@ -38,7 +43,8 @@ uint64_t handle_id(const struct slot *slot);
 struct slot *handle_find(uint64_t id, enum handle_kind kind);
 enum handle_kind handle_kind(uint64_t id);
 
-/* References.  retain: 0, ABIO_E_HANDLE, ABIO_E_LIMIT.  release: how many are left, or ABIO_E_HANDLE. */
+/* References.  retain: 0, ABIO_E_HANDLE, ABIO_E_LIMIT.  release: how many are left, or
+ * ABIO_E_HANDLE. */
 int32_t handle_retain(uint64_t id);
 int32_t handle_release(uint64_t id);
 

@@ -14,7 +14,7 @@ struct list {
 };
 
 #define container_of(pointer, type, member) \
-	((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 static inline void list_init(struct list *list)
 {
@@ -67,8 +67,8 @@ static inline size_t list_count(const struct list *list)
 }
 
 /*
- * The first node, which becomes the last; NULL when there is none.  As many times as there were nodes,
- * this walks a list whose nodes, and others with them, may leave it on the way.
+ * The first node, which becomes the last; NULL when there is none.  As many times as there were
+ * nodes, this walks a list whose nodes, and others with them, may leave it on the way.
  */
 static inline struct list *list_rotate(struct list *list)
 {

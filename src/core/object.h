@@ -1,8 +1,8 @@
 /*
  * Objects: what stands behind an io handle.
  *
- * An object is OPEN, then CLOSING (no new operations; those in flight end, the outbox is sent), then
- * CLOSED (no descriptor).  It is freed when it is CLOSED and its handle has no reference left.
+ * An object is OPEN, then CLOSING (no new operations; those in flight end, the outbox is sent),
+ * then CLOSED (no descriptor).  It is freed when it is CLOSED and its handle has no reference left.
  * Its descriptor is closed only when no request names it.
  */
 #ifndef ABIO_OBJECT_H
@@ -12,18 +12,24 @@
 #include "driver.h"
 #include "slots.h"
 
-enum object_state { OBJECT_OPENING, OBJECT_OPEN, OBJECT_CLOSING, OBJECT_CLOSED };
+enum object_state {
+	OBJECT_OPENING,
+	OBJECT_OPEN,
+	OBJECT_CLOSING,
+	OBJECT_CLOSED
+};
 
 /* What a kind of object can do.  A slot that is NULL is ABIO_E_UNSUPPORTED. */
 struct object_class {
 	const char *name;
-	uint32_t kind;      /* ABIO_KIND_* */
-	bool socket;        /* recv and send instead of read and write */
-	bool positional;    /* a file: transfers at a cursor */
-	bool slow_close;    /* closing may wait for a device: left to the backend */
-	uint32_t caps;      /* ABIO_CAP_* */
+	uint32_t kind;   /* ABIO_KIND_* */
+	bool socket;     /* recv and send instead of read and write */
+	bool positional; /* a file: transfers at a cursor */
+	bool slow_close; /* closing may wait for a device: left to the backend */
+	uint32_t caps;   /* ABIO_CAP_* */
 	/* The required primitives of a stream: a count, 0 at the end, or a code.  Never wait. */
-	int64_t (*try_readv)(struct object *object, const struct abio_iovec *iovecs, uint32_t count);
+	int64_t (*try_readv)(struct object *object, const struct abio_iovec *iovecs,
+			     uint32_t count);
 	int64_t (*try_writev)(struct object *object, const struct abio_iovec *iovecs,
 			      uint32_t count);
 	/* Of a file, at an offset, from memory only: a hint. */
@@ -56,7 +62,7 @@ struct object {
 	const struct object_class *class;
 	struct slot *slot;
 	uint64_t id;
-	struct driver *driver;   /* NULL once its driver is closed */
+	struct driver *driver; /* NULL once its driver is closed */
 	struct list in_driver;
 	struct list in_inbox;
 	struct list operations;
@@ -67,13 +73,13 @@ struct object {
 	uint64_t cursor;
 	int32_t fd;
 	uint8_t state;
-	bool released;           /* the last reference is gone */
-	bool arriving;           /* moved in from another driver, still in the inbox */
-	bool mailed;             /* its last release is in the inbox: both under handle_lock */
-	bool closing;            /* the close request is out */
-	uint8_t hold;            /* settling waits: its lists are being walked */
-	bool restore_blocking;   /* O_NONBLOCK was set by adopt */
-	bool abort;              /* drop the outbox instead of sending it */
+	bool released;         /* the last reference is gone */
+	bool arriving;         /* moved in from another driver, still in the inbox */
+	bool mailed;           /* its last release is in the inbox: both under handle_lock */
+	bool closing;          /* the close request is out */
+	uint8_t hold;          /* settling waits: its lists are being walked */
+	bool restore_blocking; /* O_NONBLOCK was set by adopt */
+	bool abort;            /* drop the outbox instead of sending it */
 	int32_t close_result;
 	uint32_t adopted_flags;
 	struct watch watch;

@@ -11,7 +11,11 @@
 #include "backend.h"
 #include "driver.h"
 
-enum operation_side { SIDE_NONE, SIDE_READ, SIDE_WRITE };
+enum operation_side {
+	SIDE_NONE,
+	SIDE_READ,
+	SIDE_WRITE
+};
 
 struct operation {
 	struct event_node node;
@@ -19,22 +23,22 @@ struct operation {
 	struct list in_object;
 	struct list in_bucket;
 	struct driver *driver;
-	struct object *object;  /* may be NULL: open, connect, resolve, timer */
-	struct object *child;   /* made by open, connect, accept: reserved at start */
+	struct object *object; /* may be NULL: open, connect, resolve, timer */
+	struct object *child;  /* made by open, connect, accept: reserved at start */
 	uint64_t token;
 	uint8_t side;
 	bool exact;
 	bool canceled;
 	bool finished;
-	bool parked;            /* waits for the outbox, no request is out */
-	bool paused;            /* receive */
+	bool parked; /* waits for the outbox, no request is out */
+	bool paused; /* receive */
 	bool uses_cursor;
 	uint32_t length;
-	uint32_t limit;         /* most bytes of one step */
+	uint32_t limit; /* most bytes of one step */
 	uint8_t *data;
 	uint64_t progress;
 	uint64_t offset;
-	void *extra;            /* iovecs, path, address: freed at the end */
+	void *extra; /* iovecs, path, address: freed at the end */
 	/* How to ask it to end when it has no request of its own in the backend. */
 	void (*abort)(struct operation *operation);
 	/* A parked writer: the outbox has sent what came before it. */
@@ -61,7 +65,8 @@ void operation_finish_child(struct operation *operation, int64_t result);
 void operation_linger(struct operation *operation);
 void operation_end_lingering(struct driver *driver);
 void operation_cancel(struct operation *operation);
-/* Each is asked once, though asking one may end it and others (a writer parked behind an outbox). */
+/* Each is asked once, though asking one may end it and others (a writer parked behind an outbox).
+ */
 void operation_cancel_all(struct driver *driver);
 /* Those with that token, of all objects or of one: how many were asked that had not been before. */
 uint32_t operation_cancel_token(struct driver *driver, struct object *object, uint64_t token);

@@ -1,6 +1,6 @@
 /*
- * All that the freestanding rooms (core/ and traits/) need of the machine.  src/sys implements it on
- * Linux; a program without an operating system supplies these few functions itself.
+ * All that the freestanding rooms (core/ and traits/) need of the machine.  src/sys implements it
+ * on Linux; a program without an operating system supplies these few functions itself.
  */
 #ifndef ABIO_PLATFORM_H
 #define ABIO_PLATFORM_H

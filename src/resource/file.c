@@ -12,7 +12,7 @@
 #include "traits.h"
 
 #define PATH_LENGTH_MAX 4095u
-#define MODE_DEFAULT 0666u
+#define MODE_DEFAULT    0666u
 
 /*
  * What is in memory already.  Not every file system can say, and a hot page is sometimes refused:
@@ -81,7 +81,8 @@ static void open_done(struct request *request, int64_t result)
 		return;
 	}
 	child->class = class;
-	/* A file keeps none of it: io_uring would answer -EAGAIN where the device has to be asked. */
+	/* A file keeps none of it: io_uring would answer -EAGAIN where the device has to be asked.
+	 */
 	if (class->positional)
 		result = sys.set_flags(child->fd, (int)request->flags & ~O_NONBLOCK);
 	operation_finish_child(operation, result < 0 ? result : 0);
@@ -93,8 +94,8 @@ int32_t impl_open(struct driver *driver, const void *path, uint32_t length,
 	struct operation *operation;
 
 	if (length == 0 || length > PATH_LENGTH_MAX || memchr(path, 0, length) != NULL ||
-	    (options->flags & ~(uint32_t)ABIO_MASK_OPEN) != 0 || (options->access & ~(uint32_t)ABIO_MASK_ACCESS) != 0 ||
-	    (options->mode & ~07777u) != 0)
+	    (options->flags & ~(uint32_t)ABIO_MASK_OPEN) != 0 ||
+	    (options->access & ~(uint32_t)ABIO_MASK_ACCESS) != 0 || (options->mode & ~07777u) != 0)
 		return ABIO_E_ARGUMENT;
 	operation = operation_create_with(driver, NULL, token, (size_t)length + 1);
 	if (operation == NULL)

@@ -75,17 +75,19 @@ static const struct accept_slots accept_slots = {
 	.accept = start_accept,
 };
 
-#define LISTENER_COMMON \
-	.socket = true, .ready_now = ready_now, .ready = &stream_ready_slots, .accept = &accept_slots
+#define LISTENER_COMMON                                                       \
+	.socket = true, .ready_now = ready_now, .ready = &stream_ready_slots, \
+	.accept = &accept_slots
 
-const struct object_class tcp_listener_class = {
-	.name = "tcp listener", .kind = ABIO_KIND_TCP_LISTENER, LISTENER_COMMON
-};
-const struct object_class unix_listener_class = {
-	.name = "unix listener", .kind = ABIO_KIND_UNIX_LISTENER, LISTENER_COMMON
-};
+const struct object_class tcp_listener_class = { .name = "tcp listener",
+						 .kind = ABIO_KIND_TCP_LISTENER,
+						 LISTENER_COMMON };
+const struct object_class unix_listener_class = { .name = "unix listener",
+						  .kind = ABIO_KIND_UNIX_LISTENER,
+						  LISTENER_COMMON };
 
-/* Accepted sockets inherit TCP_NODELAY from the listener: one call instead of one per connection. */
+/* Accepted sockets inherit TCP_NODELAY from the listener: one call instead of one per connection.
+ */
 static int64_t set_options(int fd, int family, uint32_t flags)
 {
 	int64_t error = 0;

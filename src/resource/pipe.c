@@ -33,11 +33,12 @@ static int32_t shutdown_write(struct object *object)
 	return 0;
 }
 
-#define PIPE_COMMON                                                                            \
-	.kind = ABIO_KIND_PIPE, .caps = ABIO_CAP_VECTORED, .ready_now = ready_now,             \
+#define PIPE_COMMON                                                                \
+	.kind = ABIO_KIND_PIPE, .caps = ABIO_CAP_VECTORED, .ready_now = ready_now, \
 	.ready = &stream_ready_slots
-#define PIPE_READS .try_readv = try_readv, .read = &stream_read_slots, .buf_read = &stream_buf_read_slots
-#define PIPE_WRITES                                                                            \
+#define PIPE_READS \
+	.try_readv = try_readv, .read = &stream_read_slots, .buf_read = &stream_buf_read_slots
+#define PIPE_WRITES                                                                               \
 	.try_writev = try_writev, .shutdown_write = shutdown_write, .write = &stream_write_slots, \
 	.buf_write = &stream_buf_write_slots
 

@@ -1,6 +1,6 @@
 /*
- * Names to addresses.  A numeric address is answered on the spot; a name goes to a worker, in a job of
- * its own that outlives a cancelled or forgotten look-up.
+ * Names to addresses.  A numeric address is answered on the spot; a name goes to a worker, in a job
+ * of its own that outlives a cancelled or forgotten look-up.
  *
  * Invariants: the job is freed by whoever sees it last: `finished` on the driver's thread, or
  * `orphaned` on whichever thread has it when the driver is gone; an operation and its job know each
@@ -19,7 +19,7 @@
 #include "workers.h"
 
 #define NAME_MAX_LENGTH 255u
-#define ADDRESSES_MAX 32u
+#define ADDRESSES_MAX   32u
 
 struct lookup {
 	struct job job;

@@ -48,12 +48,11 @@ static int32_t shutdown_write(struct object *object)
 	return (int32_t)sys.shutdown(object->fd, SHUT_WR);
 }
 
-#define SOCKET_COMMON                                                                        \
-	.socket = true, .caps = ABIO_CAP_VECTORED, .try_readv = try_readv,                   \
-	.try_writev = try_writev, .ready_now = ready_now, .shutdown_write = shutdown_write,  \
-	.ready = &stream_ready_slots, .read = &stream_read_slots,                            \
-	.write = &stream_write_slots, .buf_read = &stream_buf_read_slots,                    \
-	.buf_write = &stream_buf_write_slots
+#define SOCKET_COMMON                                                                           \
+	.socket = true, .caps = ABIO_CAP_VECTORED, .try_readv = try_readv,                      \
+	.try_writev = try_writev, .ready_now = ready_now, .shutdown_write = shutdown_write,     \
+	.ready = &stream_ready_slots, .read = &stream_read_slots, .write = &stream_write_slots, \
+	.buf_read = &stream_buf_read_slots, .buf_write = &stream_buf_write_slots
 
 const struct object_class tcp_class = { .name = "tcp", .kind = ABIO_KIND_TCP, SOCKET_COMMON };
 const struct object_class unix_class = { .name = "unix", .kind = ABIO_KIND_UNIX, SOCKET_COMMON };
@@ -100,8 +99,8 @@ int32_t impl_connect(struct driver *driver, const struct abio_address *address,
 	operation = operation_create_with(driver, NULL, token, length);
 	if (operation == NULL)
 		return PLATFORM_NO_MEMORY;
-	operation->child = object_create(
-		driver, address->family == ABIO_FAMILY_UNIX ? &unix_class : &tcp_class);
+	operation->child = object_create(driver, address->family == ABIO_FAMILY_UNIX ? &unix_class
+										     : &tcp_class);
 	if (operation->child == NULL) {
 		operation_discard(operation);
 		return PLATFORM_NO_MEMORY;

@@ -1,6 +1,6 @@
 /*
- * The system calls themselves: see sys.h.  Each function is one call, its errno turned into a code at
- * once.
+ * The system calls themselves: see sys.h.  Each function is one call, its errno turned into a code
+ * at once.
  */
 #include "sys.h"
 
@@ -21,13 +21,13 @@
 _Static_assert(PLATFORM_NO_MEMORY == -ENOMEM, "platform.h has another ENOMEM");
 
 /* The value of a call, or -errno; again while a signal interrupts it. */
-#define CALL(expression)                                      \
-	__extension__({                                       \
-		int64_t value_;                               \
-		do                                            \
-			value_ = (expression);                \
-		while (value_ < 0 && errno == EINTR);         \
-		value_ < 0 ? -(int64_t)errno : value_;        \
+#define CALL(expression)                               \
+	__extension__({                                \
+		int64_t value_;                        \
+		do                                     \
+			value_ = (expression);         \
+		while (value_ < 0 && errno == EINTR);  \
+		value_ < 0 ? -(int64_t)errno : value_; \
 	})
 
 /* close is never repeated: on Linux the descriptor is gone even when a signal interrupted it. */
@@ -105,8 +105,8 @@ static int64_t do_readv(int fd, const struct iovec *iovecs, int count)
 }
 
 /*
- * Linux before 6.18 has no RWF_NOSIGNAL: the signal is held back around the call and taken away when
- * it was raised by it.  A SIGPIPE that was pending before is the host's and stays.
+ * Linux before 6.18 has no RWF_NOSIGNAL: the signal is held back around the call and taken away
+ * when it was raised by it.  A SIGPIPE that was pending before is the host's and stays.
  */
 static int64_t write_masked(int fd, const struct iovec *iovecs, int count)
 {
@@ -374,10 +374,10 @@ static int64_t do_clock(void)
 		.timer_set = do_timer_set, .ring_create = do_ring_create,                       \
 		.ring_destroy = do_ring_destroy, .ring_enable = do_ring_enable,                 \
 		.ring_register = do_ring_register, .ring_event = do_ring_event,                 \
-		.ring_probe = do_ring_probe,                                                    \
-		.ring_buffers = do_ring_buffers, .ring_enter = do_ring_enter,                   \
-		.thread_start = do_thread_start, .thread_alive = do_thread_alive,               \
-		.names = do_names, .mark_page = do_mark_page, .clock = do_clock,                \
+		.ring_probe = do_ring_probe, .ring_buffers = do_ring_buffers,                   \
+		.ring_enter = do_ring_enter, .thread_start = do_thread_start,                   \
+		.thread_alive = do_thread_alive, .names = do_names, .mark_page = do_mark_page,  \
+		.clock = do_clock,                                                              \
 	}
 
 const struct sys_table sys_linux = LINUX_TABLE;

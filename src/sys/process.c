@@ -1,6 +1,6 @@
 /*
- * What the freestanding rooms ask of the machine (platform.h): threads, processes, memory, time; and
- * the doorbell.
+ * What the freestanding rooms ask of the machine (platform.h): threads, processes, memory, time;
+ * and the doorbell.
  *
  * The child of a fork is told by a page the kernel wipes on fork, so that knowing costs no system
  * call.  The page holds the process's epoch; where it reads 0 the child writes the next one.
@@ -146,8 +146,8 @@ struct doorbell *doorbell_create(int32_t *error)
 }
 
 /*
- * Async-signal-safe: one write.  It fails only when the counter is full, and then the fd is readable
- * all the same.
+ * Async-signal-safe: one write.  It fails only when the counter is full, and then the fd is
+ * readable all the same.
  */
 void doorbell_ring(struct doorbell *doorbell)
 {

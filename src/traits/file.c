@@ -1,6 +1,6 @@
 /*
- * Read and Write of a file at the handle's own cursor, and ReadAt and WriteAt.  The kernel only ever
- * gets explicit offsets: its own cursor is shared by every duplicate and orders nothing.
+ * Read and Write of a file at the handle's own cursor, and ReadAt and WriteAt.  The kernel only
+ * ever gets explicit offsets: its own cursor is shared by every duplicate and orders nothing.
  */
 #include "platform.h"
 #include "transfer.h"
@@ -10,16 +10,16 @@
 static int32_t start_at_cursor(struct object *self, enum request_code code, bool exact, void *data,
 			       uint32_t length, uint32_t flags, uint64_t token)
 {
-	return transfer_start(&(struct transfer){
-		.object = self,
-		.code = code,
-		.side = code == REQUEST_READ_AT ? SIDE_READ : SIDE_WRITE,
-		.exact = exact,
-		.cursor = true,
-		.data = data,
-		.length = exact || length < FILE_STEP ? length : FILE_STEP,
-		.flags = flags,
-		.token = token });
+	return transfer_start(
+		&(struct transfer){ .object = self,
+				    .code = code,
+				    .side = code == REQUEST_READ_AT ? SIDE_READ : SIDE_WRITE,
+				    .exact = exact,
+				    .cursor = true,
+				    .data = data,
+				    .length = exact || length < FILE_STEP ? length : FILE_STEP,
+				    .flags = flags,
+				    .token = token });
 }
 
 static int32_t startv_at_cursor(struct object *self, enum request_code code,
@@ -28,15 +28,15 @@ static int32_t startv_at_cursor(struct object *self, enum request_code code,
 {
 	if (vector_check(iovecs, count) < 0)
 		return ABIO_E_ARGUMENT;
-	return transfer_start(&(struct transfer){
-		.object = self,
-		.code = code,
-		.side = code == REQUEST_READ_AT ? SIDE_READ : SIDE_WRITE,
-		.cursor = true,
-		.iovecs = count == 0 ? NULL : iovecs,
-		.count = count,
-		.flags = flags,
-		.token = token });
+	return transfer_start(
+		&(struct transfer){ .object = self,
+				    .code = code,
+				    .side = code == REQUEST_READ_AT ? SIDE_READ : SIDE_WRITE,
+				    .cursor = true,
+				    .iovecs = count == 0 ? NULL : iovecs,
+				    .count = count,
+				    .flags = flags,
+				    .token = token });
 }
 
 static int32_t start_read(struct object *self, void *data, uint32_t length, uint32_t flags,
@@ -114,15 +114,15 @@ static int32_t start_at(struct object *self, enum request_code code, bool exact,
 {
 	if (offset > OFFSET_MAX || (exact && offset + length > OFFSET_MAX))
 		return ABIO_E_ARGUMENT;
-	return transfer_start(&(struct transfer){
-		.object = self,
-		.code = code,
-		.exact = exact,
-		.data = data,
-		.length = exact || length < FILE_STEP ? length : FILE_STEP,
-		.offset = offset,
-		.flags = flags,
-		.token = token });
+	return transfer_start(
+		&(struct transfer){ .object = self,
+				    .code = code,
+				    .exact = exact,
+				    .data = data,
+				    .length = exact || length < FILE_STEP ? length : FILE_STEP,
+				    .offset = offset,
+				    .flags = flags,
+				    .token = token });
 }
 
 static int32_t start_read_at(struct object *self, void *data, uint32_t length, uint64_t offset,
@@ -131,8 +131,8 @@ static int32_t start_read_at(struct object *self, void *data, uint32_t length, u
 	return start_at(self, REQUEST_READ_AT, false, data, length, offset, flags, token);
 }
 
-static int32_t start_read_at_exact(struct object *self, void *data, uint32_t length, uint64_t offset,
-				   uint32_t flags, uint64_t token)
+static int32_t start_read_at_exact(struct object *self, void *data, uint32_t length,
+				   uint64_t offset, uint32_t flags, uint64_t token)
 {
 	return start_at(self, REQUEST_READ_AT, true, data, length, offset, flags, token);
 }
@@ -154,7 +154,8 @@ static int32_t start_readv_at(struct object *self, const struct abio_iovec *iove
 static int32_t start_write_at(struct object *self, const void *data, uint32_t length,
 			      uint64_t offset, uint32_t flags, uint64_t token)
 {
-	return start_at(self, REQUEST_WRITE_AT, false, writable(data), length, offset, flags, token);
+	return start_at(self, REQUEST_WRITE_AT, false, writable(data), length, offset, flags,
+			token);
 }
 
 static int32_t start_write_at_all(struct object *self, const void *data, uint32_t length,

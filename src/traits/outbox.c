@@ -14,10 +14,10 @@
 #include "platform.h"
 #include "traits.h"
 
-#define HIGH_WATER (256u << 10)  /* most bytes an outbox holds */
-#define BLOCK_SMALL 4096u
-#define BLOCK_LARGE (64u << 10)
-#define BLOCKS_SPARE 1024u       /* small blocks a driver keeps for reuse */
+#define HIGH_WATER   (256u << 10) /* most bytes an outbox holds */
+#define BLOCK_SMALL  4096u
+#define BLOCK_LARGE  (64u << 10)
+#define BLOCKS_SPARE 1024u /* small blocks a driver keeps for reuse */
 
 struct block {
 	struct list link;
@@ -30,13 +30,13 @@ struct block {
 
 struct outbox {
 	struct object *object;
-	struct list dirty;    /* in driver->dirty */
+	struct list dirty; /* in driver->dirty */
 	struct list blocks;
 	struct list flushers; /* operations by request.link, in the order of what they wait for */
 	uint64_t taken;
 	uint64_t gone;
 	int32_t error;
-	bool busy;            /* the request is out */
+	bool busy; /* the request is out */
 	bool counted;
 	struct request request;
 };
@@ -138,8 +138,8 @@ static struct outbox *outbox_of(struct object *object)
 static void wake_flushers(struct outbox *outbox)
 {
 	while (!list_empty(&outbox->flushers)) {
-		struct operation *operation =
-			container_of(outbox->flushers.next, struct operation, request.link);
+		struct operation *operation = container_of(outbox->flushers.next, struct operation,
+							   request.link);
 
 		if (outbox->error == 0 && operation->offset > outbox->gone)
 			break;

@@ -1,7 +1,7 @@
 /*
- * BufRead's stream of chunks: `receive` stays armed, one request at a time, each arrival a MORE event
- * with a view.  One request at a time keeps the order, makes pausing simply not asking again, and
- * measured the same as multishot, which can overflow the queue and hogs the pool.
+ * BufRead's stream of chunks: `receive` stays armed, one request at a time, each arrival a MORE
+ * event with a view.  One request at a time keeps the order, makes pausing simply not asking again,
+ * and measured the same as multishot, which can overflow the queue and hogs the pool.
  *
  * A pause cancels the request that is out; what it had taken by then is still delivered, because
  * keeping it would let paused streams empty the pool and starve the others.

@@ -1,6 +1,6 @@
 /*
- * Read, Write and Ready of a stream (socket, pipe, terminal), over the class's try_readv, try_writev,
- * ready_now and shutdown_write.
+ * Read, Write and Ready of a stream (socket, pipe, terminal), over the class's try_readv,
+ * try_writev, ready_now and shutdown_write.
  */
 #include "platform.h"
 #include "transfer.h"
@@ -31,13 +31,14 @@ static int32_t try_readv(struct object *self, const struct abio_iovec *iovecs, u
 static int32_t start_read(struct object *self, void *data, uint32_t length, uint32_t flags,
 			  uint64_t token)
 {
-	return transfer_start(&(struct transfer){ .object = self,
-						  .code = REQUEST_READ,
-						  .side = SIDE_READ,
-						  .data = data,
-						  .length = length > TRANSFER_MAX ? TRANSFER_MAX : length,
-						  .flags = flags,
-						  .token = token });
+	return transfer_start(
+		&(struct transfer){ .object = self,
+				    .code = REQUEST_READ,
+				    .side = SIDE_READ,
+				    .data = data,
+				    .length = length > TRANSFER_MAX ? TRANSFER_MAX : length,
+				    .flags = flags,
+				    .token = token });
 }
 
 static int32_t start_readv(struct object *self, const struct abio_iovec *iovecs, uint32_t count,
@@ -102,13 +103,14 @@ static int32_t try_flush(struct object *self)
 static int32_t start_write(struct object *self, const void *data, uint32_t length, uint32_t flags,
 			   uint64_t token)
 {
-	return transfer_start(&(struct transfer){ .object = self,
-						  .code = REQUEST_WRITE,
-						  .side = SIDE_WRITE,
-						  .data = writable(data),
-						  .length = length > TRANSFER_MAX ? TRANSFER_MAX : length,
-						  .flags = flags,
-						  .token = token });
+	return transfer_start(
+		&(struct transfer){ .object = self,
+				    .code = REQUEST_WRITE,
+				    .side = SIDE_WRITE,
+				    .data = writable(data),
+				    .length = length > TRANSFER_MAX ? TRANSFER_MAX : length,
+				    .flags = flags,
+				    .token = token });
 }
 
 static int32_t start_writev(struct object *self, const struct abio_iovec *iovecs, uint32_t count,

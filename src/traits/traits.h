@@ -8,9 +8,10 @@
 #include "object.h"
 #include "operation.h"
 
-#define TRANSFER_MAX 0x7ffff000u  /* most bytes of one transfer, as Linux has it */
-#define IOVEC_MAX 1024u           /* most pieces of one vectored transfer */
-#define FILE_STEP (1u << 20)      /* most bytes a file moves in one step: a step is not interruptible */
+#define TRANSFER_MAX 0x7ffff000u /* most bytes of one transfer, as Linux has it */
+#define IOVEC_MAX    1024u       /* most pieces of one vectored transfer */
+#define FILE_STEP    (1u << 20) /* most bytes a file moves in one step: a step is not interruptible \
+				 */
 
 extern const struct ready_slots stream_ready_slots;
 extern const struct read_slots stream_read_slots;
@@ -54,7 +55,8 @@ void outbox_free_blocks(struct driver *driver);
 
 /* Starts `operation->resume` now, or parks the writer behind the outbox. */
 void writer_start(struct operation *operation);
-/* What was put before it is gone; or was dropped on an error, and then nothing goes out behind the hole. */
+/* What was put before it is gone; or was dropped on an error, and then nothing goes out behind the
+ * hole. */
 void writer_resume(struct operation *operation);
 
 #endif

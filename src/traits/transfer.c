@@ -31,8 +31,8 @@ static void step_done(struct request *request, int64_t result)
 	} else if (operation->progress == operation->length) {
 		operation_finish(operation, operation->length);
 	} else if (result == 0) {
-		operation_finish(operation, reads(request->code) ? ABIO_E_UNEXPECTED_EOF
-								 : ABIO_E_WRITE_ZERO);
+		operation_finish(operation,
+				 reads(request->code) ? ABIO_E_UNEXPECTED_EOF : ABIO_E_WRITE_ZERO);
 	} else if (operation->canceled) {
 		operation_finish(operation, ABIO_E_CANCELED);
 	} else {

@@ -1,7 +1,7 @@
 /*
  * One transfer of bytes as an operation: read, readv, read_exact, write, write_all, with or without
- * an offset.  The forms differ only in `exact`, in where the offset comes from, and in what a result
- * of 0 means.
+ * an offset.  The forms differ only in `exact`, in where the offset comes from, and in what a
+ * result of 0 means.
  */
 #ifndef ABIO_TRANSFER_H
 #define ABIO_TRANSFER_H
