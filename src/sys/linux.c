@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -17,6 +18,8 @@
 
 #include "compat.h"
 #include "platform.h"
+
+#define THREAD_EXITING 0x4u /* the kernel's PF_EXITING, as /proc shows it */
 
 _Static_assert(PLATFORM_NO_MEMORY == -ENOMEM, "platform.h has another ENOMEM");
 
@@ -320,9 +323,41 @@ static int64_t do_thread_start(void *(*start)(void *), void *argument)
 	return -(int64_t)error;
 }
 
+/*
+ * Whether a thread that still has its number has begun to end.  pthread_join returns before the
+ * kernel has taken the number back; by the time it sets this flag it has ended what the thread had
+ * with io_uring.
+ */
+static int is_exiting(int32_t number)
+{
+	char path[64];
+	char text[512];
+	const char *rest;
+	unsigned int flags = 0;
+	ssize_t length;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", number);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0; /* no /proc here: only its number going tells */
+	length = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (length <= 0)
+		return length < 0 && errno == ESRCH;
+	text[length] = 0;
+	/* The name in brackets may hold anything; the flags are the seventh field behind it. */
+	rest = strrchr(text, ')');
+	if (rest == NULL || sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1)
+		return 0;
+	return (flags & THREAD_EXITING) != 0;
+}
+
 static int64_t do_thread_alive(int32_t number)
 {
-	return CALL(syscall(SYS_tgkill, getpid(), number, 0));
+	int64_t alive = CALL(syscall(SYS_tgkill, getpid(), number, 0));
+
+	return alive == 0 && is_exiting(number) ? -(int64_t)ESRCH : alive;
 }
 
 static int64_t do_names(const char *name, const char *service, const struct addrinfo *hints,
