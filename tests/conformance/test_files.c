@@ -118,6 +118,25 @@ static void what_is_opened_decides_the_kind(struct test *t)
 	assert_memory_equal(data, "\0\0\0\0\0\0\0\0", 8);
 }
 
+static void a_fifo_opens_at_once(struct test *t)
+{
+	const char *fifo = test_path(t);
+	char *data = test_memory(t, 8);
+	abio_io reader;
+	abio_io writer;
+
+	unlink(fifo);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	assert_int_equal(open_as(t, fifo, ABIO_ACCESS_WRITE, 0, 0).result, -ENXIO);
+	reader = test_file(t, fifo, 0, ABIO_ACCESS_READ);
+	assert_int_equal(abio_try_read(reader, data, 8, 0), 0);
+	writer = test_file(t, fifo, 0, ABIO_ACCESS_WRITE);
+	assert_int_equal(abio_try_read(reader, data, 8, 0), ABIO_WOULD_BLOCK);
+	assert_int_equal(test_result(t, START(t, abio_write_all, writer, "fifo", 4, 0)), 4);
+	assert_int_equal(test_result(t, test_read(t, reader, data, 8)), 4);
+	assert_memory_equal(data, "fifo", 4);
+}
+
 static void a_full_device_says_so(struct test *t)
 {
 	abio_io full = test_file(t, "/dev/full", 0, ABIO_ACCESS_WRITE);
@@ -553,6 +572,7 @@ static const struct test_case cases[] = {
 	CASE(bad_paths_and_options_are_refused),
 	CASE(open_creates_and_truncates),
 	CASE(what_is_opened_decides_the_kind),
+	CASE(a_fifo_opens_at_once),
 	CASE(a_full_device_says_so),
 	CASE(a_direction_that_was_not_opened_is_an_error),
 	CASE(the_cursor_is_the_handles_own),

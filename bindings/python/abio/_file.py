@@ -7,6 +7,7 @@ caller has left cannot move it behind anybody's back:
                       fsync and aclose wait for it first.
   a cancelled readinto takes the caller's memory back before it raises.
 A FIFO, terminal or other character stream has no offsets; it is read and written as a stream.
+A FIFO opens at once: for writing without a reader it fails with ENXIO.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import random
 from pathlib import Path
@@ -429,9 +430,11 @@ def test_a_fifo_is_read_and_written_as_a_stream(run: Runner, tmp_path: Path) -> 
     os.mkfifo(fifo)
 
     async def main() -> None:
-        reading = asyncio.create_task(abio.open(fifo, "rb"))
+        with pytest.raises(OSError) as nobody:
+            await abio.open(fifo, "wb")
+        assert nobody.value.errno == errno.ENXIO
+        r = await abio.open(fifo, "rb")
         async with abio.open(fifo, "wb") as w:
-            r = await reading
             assert await w.write(b"through a pipe") == 14
             assert await r.read(7) == b"through"
             assert await r.read(100) == b" a pipe"
