@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import random
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -77,13 +78,24 @@ def test_read_of_a_file_that_lies_about_its_size(run: Runner) -> None:
     async def main() -> None:
         async with abio.open("/proc/self/status") as f:
             assert (await f.read()).startswith(b"Name:")
-        symbols = Path("/proc/kallsyms")
-        if symbols.exists():
-            # More than any one chunk, of a file that says it is empty.
-            async with abio.open(symbols) as f:
-                whole = symbols.read_bytes()
-                assert await f.read(len(whole) // 2) == whole[: len(whole) // 2]
-                assert len(await f.read()) == len(whole) - len(whole) // 2
+        # More than any one chunk, of a file that says it is empty and stands still.
+        child = subprocess.Popen(
+            ["sh", "-c", "echo there; read line"],
+            env={f"V{i}": "x" * 100_000 for i in range(15)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        try:
+            assert child.stdout is not None and child.stdin is not None
+            assert child.stdout.readline() == b"there\n"
+            size = 15 * 100_000 // 2
+            async with abio.open(f"/proc/{child.pid}/environ") as f:
+                whole = Path(f"/proc/{child.pid}/environ").read_bytes()
+                assert len(whole) > 15 * 100_000
+                assert await f.read(size) == whole[:size]
+                assert await f.read() == whole[size:]
+        finally:
+            child.communicate(b"\n")
 
     run(main)
 
