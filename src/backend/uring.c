@@ -463,7 +463,6 @@ static void forget(struct driver *driver)
 static int32_t bind_thread(struct driver *driver)
 {
 	struct uring_state *state = uring_state_of(driver);
-
 	int64_t error = state->deferred ? sys.ring_enable(&state->ring) : 0;
 
 	/* Saves the kernel looking the descriptor up at each enter; where it cannot, it looks. */
