@@ -395,13 +395,6 @@ static void drain(struct driver *driver)
 	state->bell = false;
 }
 
-static int32_t sleep_for(struct driver *driver, int64_t timeout_ns)
-{
-	int64_t bits = sys.poll(driver->fd, POLLIN, timeout_ns);
-
-	return bits < 0 ? (int32_t)bits : 0;
-}
-
 static void recycle(struct driver *driver, struct list *views)
 {
 	struct list *link;
@@ -498,7 +491,7 @@ const struct backend epoll_backend = {
 	.collectable = collectable,
 	.signaled = signaled,
 	.drain = drain,
-	.sleep = sleep_for,
+	.sleep = readiness_sleep,
 	.recycle = recycle,
 	.unwatch = unwatch,
 };

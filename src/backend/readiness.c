@@ -112,3 +112,10 @@ int64_t stream_perform(struct request *request)
 		return ready == 0 ? ABIO_WOULD_BLOCK : ready;
 	}
 }
+
+int32_t readiness_sleep(struct driver *driver, int64_t timeout_ns)
+{
+	int64_t bits = sys.poll(driver->fd, POLLIN, timeout_ns);
+
+	return bits < 0 ? (int32_t)bits : 0;
+}

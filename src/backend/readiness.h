@@ -12,5 +12,7 @@ int32_t readiness_of(int64_t poll_bits, uint32_t interest);
 uint32_t readiness_bits(uint32_t interest);
 /* What is ready at this moment, or a code. */
 int32_t readiness_now(int32_t fd, uint32_t interest);
+/* Sleeps until the driver's fd is readable or the time is over.  0, or a code of the system. */
+int32_t readiness_sleep(struct driver *driver, int64_t timeout_ns);
 
 #endif

@@ -390,13 +390,6 @@ static void drain(struct driver *driver)
 	state->doubted = io_uring_cq_ready(&state->ring) > 0;
 }
 
-static int32_t sleep_for(struct driver *driver, int64_t timeout_ns)
-{
-	int64_t bits = sys.poll(driver->fd, POLLIN, timeout_ns);
-
-	return bits < 0 ? (int32_t)bits : 0;
-}
-
 /* ---- life ---------------------------------------------------------------------------------- */
 
 static int32_t create(struct driver *driver, const struct abio_driver_options *options)
@@ -517,7 +510,7 @@ const struct backend uring_backend = {
 	.collectable = collectable,
 	.signaled = signaled,
 	.drain = drain,
-	.sleep = sleep_for,
+	.sleep = readiness_sleep,
 	.recycle = recycle,
 	.unwatch = unwatch,
 };
