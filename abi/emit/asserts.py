@@ -50,6 +50,16 @@ def tables(desc: Description) -> list[str]:
         lines.append(f"SAME(sizeof(struct abio_{tag}) >= {16 + 8 * len(trait.slots)});")
         for index, name in enumerate(trait.slots):
             lines += slot(tag, name, desc.function(name), index)
+    for impl in desc.impls:
+        tag = f"struct abio_{impl.name}_impl"
+        lines.append(f"SAME(sizeof({tag}) >= {16 + 8 * len(impl.slots)});")
+        for index, own in enumerate(impl.slots):
+            kinds = ", ".join(c.arg_type(arg).strip() for arg in own.args)
+            typed = f"__typeof__((({tag} *)0)->{own.name})"
+            lines += [
+                f"SAME(offsetof({tag}, {own.name}) == {16 + 8 * index});",
+                c.fold(f"SAME(__builtin_types_compatible_p({typed}, int32_t (*)({kinds})));"),
+            ]
     for index, (name, item) in enumerate(desc.root()):
         function = item if isinstance(item, Function) else None
         lines += slot("api_table", name, function, index)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from .model import Arg, Description, Function, Struct, Trait
+from .model import Arg, Description, Function, Impl, ImplSlot, Struct, Trait
 
 WIDTH = 100
 INTEGER = {
@@ -37,7 +37,13 @@ def value_type(name: str) -> str:
     return {
         "io": "abio_io",
         "driver": "abio_driver",
+        "buffer": "abio_buffer",
+        "also_io": "abio_io",
+        "also_buffer": "abio_buffer",
         "handle": "uint64_t",
+        "user": "void *",
+        "ptr": "void *",
+        "cptr": "const void *",
         "token": "uint64_t",
         "flags": "uint32_t",
     }.get(name) or INTEGER[name]
@@ -53,14 +59,19 @@ def arg_type(arg: Arg) -> str:
         "in_bytes": "const void *",
         "out_bytes": "void *",
         "in_array": f"const struct abio_{arg.type.of} *",
+        "inout_array": f"struct abio_{arg.type.of} *",
+        "in": f"const struct abio_{arg.type.of} *",
+        "inout": f"struct abio_{arg.type.of} *",
         "in_struct": f"const struct abio_{arg.type.of} *",
+        "lent_struct": f"struct abio_{arg.type.of} *",
+        "tables": "const struct abio_table_head *const *",
         "out_struct": f"struct abio_{arg.type.of} *",
         "events": "struct abio_event *",
     }
     if kind in pointers:
         return pointers[kind]
     if kind == "out":
-        return value_type(arg.type.of) + " *"
+        return declare(value_type(arg.type.of), "*")
     return value_type(kind)
 
 
@@ -86,6 +97,15 @@ def pointer(function: Function) -> str:
         declare(result(function), f"(*{function.name})")
         + f"({', '.join(arguments(function)) or 'void'})"
     )
+
+
+def impl_pointer(slot: ImplSlot) -> str:
+    """A slot of a table that a host fills."""
+    return f"int32_t (*{slot.name})({', '.join(declare(arg_type(a), a.name) for a in slot.args)})"
+
+
+def impl_body(impl: Impl) -> list[str]:
+    return ["struct abio_table_head head;", *[impl_pointer(slot) + ";" for slot in impl.slots]]
 
 
 def getter(trait: Trait) -> str:

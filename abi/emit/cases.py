@@ -22,12 +22,16 @@ HANDLES = {
     "lacking_io": "a live io on `driver` without the case's trait or slot",
     "closed_io": "an io after abio_close has ended, still referenced",
     "gone_io": "an io after its last abio_release",
+    "buffer": "a live buffer that is not lent",
+    "gone_buffer": "a buffer after its last abio_buffer_release",
 }
 
 # What is changed about the argument `argument`; the others are good.
 CHANGES = {
     "none": "all arguments are good",
     "null": "the pointer is NULL",
+    "no_handle": "the other handle is 0",
+    "other_kind": "the other handle is the live driver",
     "empty": "the struct's size is 0",
     "short": "the struct's size is one less than its size in the first release",
     "dirty": "the struct's size is 8 more than known, and the bytes there are not zero",
@@ -65,13 +69,17 @@ class Case:
 def good(desc: Description, arg: Arg) -> int | str:
     """The value of an argument in a good call: a number, or what memory to give."""
     kind = arg.type
-    if kind.kind in ("driver", "io", "handle"):
+    if kind.kind in ("driver", "io", "buffer", "handle"):
         return "handle"
+    if kind.kind in ("also_io", "also_buffer"):
+        return kind.kind
+    if kind.kind in ("user", "tables"):
+        return kind.kind
     if kind.kind in ("in_bytes", "out_bytes"):
         return "memory"
-    if kind.kind == "in_array":
+    if kind.kind in ("in_array", "inout_array", "in", "inout"):
         return f"array:{kind.of}"
-    if kind.kind in ("in_struct", "out_struct"):
+    if kind.kind in ("in_struct", "out_struct", "lent_struct"):
         return f"struct:{kind.of}"
     if kind.kind == "out":
         return f"out:{kind.of}"
@@ -107,7 +115,7 @@ def live(function: Function) -> str:
     handle = function.handle
     if handle is None:
         return "none"
-    return "driver" if handle.type.kind == "driver" else "io"
+    return handle.type.kind if handle.type.kind in ("driver", "buffer") else "io"
 
 
 def handle_cases(function: Function) -> list[Case]:
@@ -129,7 +137,9 @@ def handle_cases(function: Function) -> list[Case]:
     if kind in ("io", "handle"):
         add("gone_io", "gone_io", "here", "HANDLE")
         add("closed_io", "closed_io", "here", "CLOSED", not function.closed_ok)
-    if kind == "driver":
+    if kind == "buffer":
+        add("gone_buffer", "gone_buffer", "here", "HANDLE")
+    if kind in ("driver", "buffer"):
         add("wrong_kind", "io", "here", "HANDLE")
     if kind == "io":
         add("wrong_kind", "driver", "here", "HANDLE")
@@ -144,8 +154,13 @@ def changes(desc: Description, arg: Arg) -> list[tuple[str, str, bool]]:
     """What can be wrong with one argument: change, code, refused."""
     kind = arg.type
     bad = [("null", "ARGUMENT", True)]
-    if kind.kind in ("in_bytes", "out_bytes", "in_array", "out", "events"):
+    pointers = ("in_bytes", "out_bytes", "in_array", "inout_array", "in", "inout", "tables")
+    if kind.kind in (*pointers, "out", "events"):
         return bad
+    if kind.kind in ("also_io", "also_buffer"):
+        return [("no_handle", "HANDLE", True), ("other_kind", "HANDLE", True)]
+    if kind.kind == "lent_struct":
+        return [("empty", "ARGUMENT", True), ("short", "ARGUMENT", True)]
     if kind.kind == "in_struct":
         flags = any(field.name == "flags" for field in desc.structs[kind.of].fields)
         return (

@@ -23,6 +23,10 @@ def emit(desc: Description) -> str:
         out.append(f"struct abio_{trait.name}_ops {{\n\tstruct abio_table_head head;")
         out += [f"\t{c.pointer(desc.function(name))};" for name in trait.slots]
         out.append("};")
+    for impl in desc.impls:
+        out.append(f"struct abio_{impl.name}_impl {{")
+        out += [f"\t{line}" for line in c.impl_body(impl)]
+        out.append("};")
     out += [c.getter(trait) + ";" for trait in desc.traits]
     out.append("struct abio_api_table {\n\tstruct abio_table_head head;")
     for _, item in desc.root():

@@ -12,7 +12,8 @@ ABOUT = (
     "row's handle and the row's one `change`, at the place the row says, and compare: `refused` "
     "true means the answer must be `code`, false that it must be anything else.  Where the answer "
     "is negative, no memory of the caller may have been written.  Good arguments are numbers or: "
-    "handle (the row's), driver (the live driver), memory (one byte or more, zero-terminated), "
+    "handle (the row's), driver (the live driver), also_io and also_buffer (another live handle), "
+    "user (NULL), tables (one pointer to a table of the trait Object with no slots), memory (one byte or more, zero-terminated), "
     "array:S and struct:S (one S; of a struct, size set and the rest zero), out:T and events "
     "(memory to be filled).  Memory must live until the driver is closed."
 )

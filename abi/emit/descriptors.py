@@ -9,8 +9,10 @@ ABOUT = """descriptors.h: one row for each function, for calls through libffi.  
 `result` is i (int32_t) or z (static string).  `codes` has `count` letters; small is read by the
 library, large is written: h handle (uint64_t), u uint32_t, i int32_t, q uint64_t, l int64_t;
 b bytes, a array of struct abio_iovec, s struct, o struct or NULL; B bytes, S struct,
-U I Q L the place of one number (Q also of a handle), e array of struct abio_event.
-For b, B and a `length` is the index of the argument that counts, else -1; for s, o and S `size` is
+U I Q L the place of one number (Q also of a handle), P of an address, e array of struct abio_event;
+p an address the library only passes on, t array of addresses of tables; r struct to be read and
+written, n struct to be filled later or NULL.
+For b, B, a and t `length` is the index of the argument that counts, else -1; for s, o, S, r and n `size` is
 the sizeof the struct, for a and e of one element, for U I Q L of the number, else 0.
 `calls_host`: may enter slots the host implements; `blocks`: may wait."""
 
@@ -24,14 +26,24 @@ PLAIN = {
     "driver": "h",
     "io": "h",
     "handle": "h",
+    "buffer": "h",
+    "also_io": "h",
+    "also_buffer": "h",
+    "user": "p",
+    "tables": "t",
+    "in": "s",
+    "inout": "r",
+    "inout_array": "a",
+    "lent_struct": "n",
     "in_bytes": "b",
     "out_bytes": "B",
     "in_array": "a",
     "out_struct": "S",
     "events": "e",
 }
-OUT = {"u32": "U", "i32": "I", "i64": "L", "u64": "Q", "io": "Q", "driver": "Q"}
-SIZE = {"U": 4, "I": 4, "Q": 8, "L": 8}
+OUT = {"u32": "U", "i32": "I", "i64": "L", "u64": "Q", "io": "Q", "driver": "Q", "buffer": "Q", "ptr": "P", "cptr": "P"}
+SIZE = {"U": 4, "I": 4, "Q": 8, "L": 8, "P": 8, "t": 8}
+STRUCTS = ("in_struct", "lent_struct", "out_struct", "in_array", "inout_array", "in", "inout")
 
 
 def code(arg: Arg) -> str:
@@ -44,7 +56,7 @@ def code(arg: Arg) -> str:
 
 
 def size(desc: Description, arg: Arg) -> int:
-    if arg.type.kind in ("in_struct", "out_struct", "in_array"):
+    if arg.type.kind in STRUCTS:
         return desc.structs[arg.type.of].size
     return desc.structs["event"].size if arg.type.kind == "events" else SIZE.get(code(arg), 0)
 

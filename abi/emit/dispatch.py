@@ -27,9 +27,9 @@ def minimum(desc: Description, name: str) -> str:
 def bad(arg: Arg) -> str:
     """The condition under which an argument is refused, or nothing."""
     kind = arg.type
-    if kind.kind in ("in_bytes", "out_bytes", "in_array"):
+    if kind.kind in ("in_bytes", "out_bytes", "in_array", "inout_array"):
         return f"({kind.length} && !{arg.name})"
-    if kind.kind == "out":
+    if kind.kind in ("out", "in", "inout", "tables"):
         return f"!{arg.name}"
     if kind.kind == "events":
         return f"!{arg.name} || stride < sizeof(struct abio_event) || stride % 8 || !capacity"
@@ -41,6 +41,7 @@ def bad(arg: Arg) -> str:
 ANY = {
     "driver": "DISPATCH_DRIVER",
     "io": "DISPATCH_IO",
+    "buffer": "DISPATCH_BUFFER",
     "handle": "DISPATCH_DRIVER | DISPATCH_IO",
 }
 
@@ -79,11 +80,24 @@ def struct_checks(desc: Description, function: Function) -> list[str]:
             )
         if arg.type.kind == "out_struct":
             calls.append(f"dispatch_out({arg.name}, {least})")
+        if arg.type.kind == "lent_struct":
+            least = minimum(desc, arg.type.of)
+            calls.append(f"{arg.name} ? dispatch_out({arg.name}, {least}) : 0")
     for index, call in enumerate(calls):
         line = f"error = {call};" if not index else f"error = worse(error, {call});"
         lines.append(c.fold(line, "\t"))
     if calls:
         lines += ["\tif (error)", "\t\treturn error;"]
+    return lines
+
+
+def also(function: Function) -> list[str]:
+    """Handles beside the first: live ones of their kind.  The implementation looks them up itself."""
+    lines = []
+    for arg in function.args[1:]:
+        if arg.type.kind in ("also_io", "also_buffer"):
+            kind = "DISPATCH_IO" if arg.type.kind == "also_io" else "DISPATCH_BUFFER"
+            lines += [f"\terror = dispatch_any({arg.name}, {kind});", "\tif (error)", "\t\treturn error;"]
     return lines
 
 
@@ -116,6 +130,7 @@ def body(desc: Description, function: Function) -> list[str]:
             "\tif (error)",
             "\t\treturn error;",
         ]
+    lines += also(function)
     if function.is_slot:
         lines += [
             f"\tslots = self->class->{function.trait};",

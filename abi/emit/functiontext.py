@@ -24,6 +24,11 @@ def parameter(desc: Description, function: Function, arg: Arg) -> str:
     words = {
         "driver": "the driver",
         "io": "the io",
+        "buffer": "the buffer",
+        "also_io": arg.text or "an io of the same driver",
+        "also_buffer": arg.text or "a buffer that is not lent; lent until the terminal event",
+        "user": arg.text or "any pointer of the host, passed back; may be NULL",
+        "tables": f"`{kind.length}` pointers to tables of the host's, copied; not NULL",
         "handle": "a driver or an io",
         "token": (
             "any number; it comes back in the events" if function.start else "the token of a start"
@@ -32,9 +37,13 @@ def parameter(desc: Description, function: Function, arg: Arg) -> str:
         "out_bytes": f"`{kind.length}` bytes to be filled, {arg.text or lent}; NULL only where that is 0",
         "in_array": f"`{kind.length}` struct abio_{kind.of}, copied; the memory they point to is {lent}; "
         "NULL only where the count is 0",
+        "inout_array": f"`{kind.length}` struct abio_{kind.of}, updated; NULL only where the count is 0",
+        "in": f"struct abio_{kind.of}, copied; the memory it points to is {lent}; not NULL",
+        "inout": f"struct abio_{kind.of}, updated; the memory it points to is {lent}; not NULL",
+        "lent_struct": f"{sized}, to be filled, {lent}; may be NULL",
         "in_struct": f"{sized}, copied; {'may be NULL: all defaults' if kind.optional else 'not NULL'}",
         "out_struct": f"{sized}, to be filled; not NULL",
-        "out": f"where the {'handle' if kind.of in ('io', 'driver') else 'value'} is stored on success; not NULL",
+        "out": f"where the {'handle' if kind.of in ('io', 'driver', 'buffer') else 'value'} is stored on success; not NULL",
         "events": "the first struct abio_event of the host's array; not NULL",
     }
     if kind.kind == "flags":
@@ -74,16 +83,16 @@ def argument_causes(desc: Description, function: Function) -> list[str]:
     causes = []
     for arg in function.args:
         kind = arg.type
-        if kind.kind in ("in_bytes", "out_bytes", "in_array"):
+        if kind.kind in ("in_bytes", "out_bytes", "in_array", "inout_array"):
             causes.append(f"`{arg.name}` is NULL and `{kind.length}` is not 0")
         elif kind.kind == "flags":
             causes.append(f"`{arg.name}` has a bit that is not known")
-        elif kind.kind in ("out_struct", "in_struct"):
+        elif kind.kind in ("out_struct", "in_struct", "lent_struct"):
             null = "" if kind.optional else "NULL or "
             flags = any(field.name == "flags" for field in desc.structs[kind.of].fields)
             inner = ", or has a flag that is not known" if flags and kind.kind == "in_struct" else ""
             causes.append(f"`{arg.name}` is {null}shorter than its first release{inner}")
-        elif kind.kind == "out":
+        elif kind.kind in ("out", "in", "inout", "tables"):
             causes.append(f"`{arg.name}` is NULL")
         elif kind.kind == "events":
             causes.append("`events` is NULL, `stride` too small or no multiple of 8, `capacity` 0")
@@ -108,6 +117,9 @@ def implied(desc: Description, function: Function) -> list[tuple[str, str]]:
                 else "the io is closed or closing"
             )
             found.append(("CLOSED", ended))
+    for arg in function.args[1:]:
+        if arg.type.kind in ("also_io", "also_buffer"):
+            found.append(("HANDLE", f"`{handle.name if handle else ''}` or `{arg.name}` is not a live handle of its kind"))
     if function.is_slot:
         found.append(("UNSUPPORTED", "the object does not have this slot, see abio_query"))
     if any(arg.type.kind == "in_struct" for arg in function.args):

@@ -16,9 +16,9 @@ memory of this file, which is static: after each row shut the driver down, poll 
 it, and release every io until it answers ABIO_E_HANDLE (a row may retain).
 A new function, trait, struct or flag in the description gets its rows by itself.
 
-Handles: `driver` is live, idle, and pinned to the test's thread; `file` a regular file open for
-reading and writing, `stream` a connected socket, `listener` a listening one, all on `driver` and
-idle.  Of those abio_query chooses the one that has, or has not, what a row is about.
+Handles: `buffer` is live and not lent, `gone_buffer` was released.  `driver` is live, idle, and pinned to the test's thread; `file` a regular file open for
+reading and writing, `stream` a connected socket, `listener` a listening one, `datagram` a datagram socket, all on
+`driver` and idle.  Of those abio_query chooses the one that has, or has not, what a row is about.
 `shut_driver` is after abio_driver_shutdown, `gone_driver` after abio_driver_close; `closed_io`
 after its close has ended and still referenced, `gone_io` after its last release; `random` was
 never a handle."""
@@ -38,6 +38,9 @@ struct misuse_handles {
 	abio_io file;
 	abio_io stream;
 	abio_io listener;
+	abio_io datagram;
+	abio_buffer buffer;
+	abio_buffer gone_buffer;
 	abio_io closed_io;
 	abio_io gone_io;
 	uint64_t random;
@@ -108,6 +111,24 @@ static void *misuse_vector(uint32_t index, int change)
 	return change ? NULL : &misuse_memory[index];
 }
 
+static const struct abio_table_head *const *misuse_tables(int change)
+{
+	static const struct abio_table_head table = {
+		.size = sizeof(table), .trait = ABIO_TRAIT_OBJECT};
+	static const struct abio_table_head *const tables[] = {&table};
+
+	return change ? NULL : tables;
+}
+
+/* A handle beside the first. */
+static uint64_t misuse_other(const struct misuse_handles *all, enum misuse_change change,
+			     uint64_t good)
+{
+	if (change == MISUSE_NO_HANDLE)
+		return 0;
+	return change == MISUSE_OTHER_KIND ? all->driver : good;
+}
+
 /*
  * A struct that begins with its size: zero behind it, or `fill` where it is to be filled.
  * `flags` is the offset of that member.
@@ -174,8 +195,8 @@ static inline void misuse_drop(int32_t result, uint64_t handle, int driver)
 		return;
 	if (driver)
 		abio_driver_close(handle);
-	else
-		abio_release(handle);
+	else if (abio_release(handle) < 0)
+		abio_buffer_release(handle);
 }
 
 /* A struct that was filled: zero where the library knows nothing, untouched behind its size. */
@@ -208,12 +229,12 @@ static int misuse_has(abio_io io, uint32_t trait, uint32_t slot)
 static inline abio_io misuse_choose(const struct misuse_handles *all, uint32_t trait, uint32_t slot,
 				    int want)
 {
-	const abio_io ios[] = {all->stream, all->file, all->listener};
+	const abio_io ios[] = {all->stream, all->file, all->listener, all->datagram};
 	uint32_t index;
 
 	if (!trait)
 		return all->stream;
-	for (index = 0; index < 3; index++)
+	for (index = 0; index < 4; index++)
 		if (misuse_has(ios[index], trait, slot) == want)
 			return ios[index];
 	return 0;
@@ -242,6 +263,10 @@ static inline uint64_t misuse_handle(const struct misuse_row *row, const struct 
 		return all->closed_io;
 	case MISUSE_GONE_IO:
 		return all->gone_io;
+	case MISUSE_BUFFER:
+		return all->buffer;
+	case MISUSE_GONE_BUFFER:
+		return all->gone_buffer;
 	}
 	return 0;
 }
@@ -286,11 +311,19 @@ def value(desc: Description, index: int, arg: Arg) -> str:
         return f"misuse_in({index}, {change} == MISUSE_NULL)"
     if kind.kind in ("out_bytes", "out", "events"):
         return f"misuse_out({index}, {change} == MISUSE_NULL)"
-    if kind.kind == "in_array":
+    if kind.kind == "also_io":
+        return f"misuse_other(all, {change}, all->file)"
+    if kind.kind == "also_buffer":
+        return f"misuse_other(all, {change}, all->buffer)"
+    if kind.kind == "user":
+        return "NULL"
+    if kind.kind == "tables":
+        return f"misuse_tables({change} == MISUSE_NULL)"
+    if kind.kind in ("in_array", "inout_array", "in", "inout"):
         return f"misuse_vector({index}, {change} == MISUSE_NULL)"
-    if kind.kind in ("in_struct", "out_struct"):
+    if kind.kind in ("in_struct", "out_struct", "lent_struct"):
         struct = desc.structs[kind.of]
-        fill = "MISUSE_FILL" if kind.kind == "out_struct" else "0"
+        fill = "0" if kind.kind == "in_struct" else "MISUSE_FILL"
         flags = next((f.offset for f in struct.fields if f.name == "flags"), 0)
         return f"misuse_struct({index}, {change}, {struct.size}, {struct.minimum}, {flags}, {fill})"
     if kind.kind == "flags":
@@ -316,7 +349,7 @@ def caller(desc: Description, function: Function) -> list[str]:
             c.fold(c.declare(c.arg_type(arg), f"a{index}") + f" = {value(desc, index, arg)};", "\t")
         )
         names.append(f"a{index}")
-        if arg.type.kind == "out" and arg.type.of in ("io", "driver"):
+        if arg.type.kind == "out" and arg.type.of in ("io", "driver", "buffer"):
             made.append((f"a{index}", int(arg.type.of == "driver")))
         if arg.type.kind == "out_struct":
             fills.append((index, desc.structs[arg.type.of].size))

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-HANDLES = ("driver", "io", "handle")
+HANDLES = ("driver", "io", "buffer", "handle")
 
 
 class Bad(Exception):
@@ -125,6 +125,26 @@ class Trait:
     slots: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class ImplSlot:
+    """What a host writes: called with its own `user` first."""
+
+    name: str
+    args: tuple[Arg, ...]
+    doc: str
+
+
+@dataclass(frozen=True)
+class Impl:
+    """A table that a host fills to implement a trait."""
+
+    name: str
+    id: str
+    doc: str
+    since: str
+    slots: tuple[ImplSlot, ...]
+
+
 @dataclass
 class Description:
     version: str
@@ -138,6 +158,7 @@ class Description:
     structs: dict[str, Struct] = field(default_factory=dict)
     traits: list[Trait] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
+    impls: list[Impl] = field(default_factory=list)
     plain: dict[str, Any] = field(default_factory=dict)
     sha256: str = ""
 
@@ -228,6 +249,25 @@ def plain_of(out: Description) -> dict[str, Any]:
                 "slots": list(t.slots),
             }
             for t in out.traits
+        ],
+        "impls": [
+            {
+                "name": i.name,
+                "id": out.constant(f"ABIO_TRAIT_{i.id}"),
+                "doc": i.doc,
+                "since": i.since,
+                "slots": [
+                    {
+                        "name": s.name,
+                        "doc": s.doc,
+                        "args": [
+                            {"name": a.name, "type": spell(a.type), "text": a.text} for a in s.args
+                        ],
+                    }
+                    for s in i.slots
+                ],
+            }
+            for i in out.impls
         ],
         "functions": [
             {

@@ -19,6 +19,8 @@ from .model import (
     Description,
     Field,
     Function,
+    Impl,
+    ImplSlot,
     Struct,
     Trait,
     Type,
@@ -41,7 +43,7 @@ WORDS = frozenset(
 )
 LOCALS = frozenset({"self", "slots", "error", "head"})
 INTEGERS = {"u16": 2, "u32": 4, "i32": 4, "u64": 8, "i64": 8}
-OUT = ("io", "driver", "u32", "i32", "i64", "u64")
+OUT = ("io", "driver", "buffer", "u32", "i32", "i64", "u64", "ptr", "cptr")
 CALLS = ("fast", "system", "blocks")
 # What the generated code and the sentences of the generator themselves speak of.
 NEEDED = {
@@ -215,7 +217,10 @@ def read_type(item: str, text: Any, out: Description, names: dict[str, str]) -> 
     if not isinstance(text, str):
         raise Bad(item, f"the type must be a string, not {text!r}")
     head, *rest = text.split(":")
-    plain = ("driver", "io", "handle", "u32", "i32", "u64", "i64", "token", "events")
+    plain = (
+        *("driver", "io", "buffer", "handle", "also_io", "also_buffer", "user"),
+        *("u32", "i32", "u64", "i64", "token", "events"),
+    )
     if head in plain and not rest:
         return Type(head)
     if head == "flags" and len(rest) == 1:
@@ -230,13 +235,21 @@ def read_type(item: str, text: Any, out: Description, names: dict[str, str]) -> 
         if names.get(rest[0]) != "u32":
             raise Bad(item, f"its length {rest[0]!r} is not a u32 argument of the function")
         return Type(head, length=rest[0])
-    if head == "in_array" and len(rest) == 2:
+    if head in ("in_array", "inout_array") and len(rest) == 2:
         if rest[0] not in out.structs or out.structs[rest[0]].kind != "frozen":
             raise Bad(item, f"{rest[0]!r} is not a frozen struct")
         if names.get(rest[1]) != "u32":
             raise Bad(item, f"its count {rest[1]!r} is not a u32 argument of the function")
         return Type(head, rest[0], rest[1])
-    if head in ("in_struct", "in_struct?", "out_struct") and len(rest) == 1:
+    if head == "tables" and len(rest) == 1:
+        if names.get(rest[0]) != "u32":
+            raise Bad(item, f"its count {rest[0]!r} is not a u32 argument of the function")
+        return Type(head, length=rest[0])
+    if head in ("in", "inout") and len(rest) == 1:
+        if rest[0] not in out.structs or out.structs[rest[0]].kind != "frozen":
+            raise Bad(item, f"{rest[0]!r} is not a frozen struct")
+        return Type(head, rest[0])
+    if head in ("in_struct", "in_struct?", "lent_struct?", "out_struct") and len(rest) == 1:
         want = "out" if head == "out_struct" else "sized"
         if rest[0] not in out.structs or out.structs[rest[0]].kind != want:
             raise Bad(item, f"{rest[0]!r} is not a struct of kind {want}")
@@ -373,6 +386,38 @@ def read_traits(out: Description, raw: dict[str, Any]) -> None:
         )
 
 
+IMPL_TYPES = ("in_bytes", "out_bytes", "in_array", "out", "u32", "i32", "u64", "i64", "in_struct")
+
+
+def read_impls(out: Description, raw: dict[str, Any]) -> None:
+    ids = {v.name for g in out.constants if g.group == "TRAIT" for v in g.values}
+    for table in raw.get("impl", []):
+        name = name_of("impl", table)
+        item = f"impl {name}"
+        known(item, table, "name id doc slots since")
+        number = take(item, table, "id", str)
+        if number not in ids or number in [i.id for i in out.impls]:
+            raise Bad(item, f"its id {number!r} is no free constant of TRAIT")
+        if name in [i.name for i in out.impls]:
+            raise Bad(item, "is there twice")
+        slots: list[ImplSlot] = []
+        for entry in take(item, table, "slots", list):
+            slot = name_of(f"{item} slot", entry)
+            where = f"{item}.{slot}"
+            known(where, entry, "name args doc")
+            args = read_args(where, {"args": [["user", "user"], *entry.get("args", [])]}, out)
+            if slot == "head" or slot in [s.name for s in slots]:
+                raise Bad(where, "is not usable, or there twice")
+            for arg in args[1:]:
+                if arg.type.kind not in IMPL_TYPES:
+                    raise Bad(f"{where}({arg.name})", "has a type that hosts do not implement")
+            slots.append(ImplSlot(slot, args, text_of(where, entry.get("doc"))))
+        if not slots:
+            raise Bad(item, "has no slots")
+        doc = text_of(item, table.get("doc"))
+        out.impls.append(Impl(name, number, doc, since_of(item, table), tuple(slots)))
+
+
 def check_names(out: Description) -> None:
     """One name means one thing: in C++ a struct and a function of one name hide each other."""
     taken: dict[str, str] = {}
@@ -382,6 +427,7 @@ def check_names(out: Description) -> None:
     names += [
         (f"trait {t.name}", f"{t.name}{end}") for t in out.traits for end in ("_table", "_ops")
     ]
+    names += [(f"impl {i.name}", f"{i.name}_impl") for i in out.impls]
     names += [("the root table", "api"), ("the root table", "api_table")]
     for item, name in names:
         if name in taken:
@@ -410,7 +456,7 @@ def parse(text: str) -> Description:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise Bad("description", f"is not TOML: {error}") from None
-    known("description", raw, "abi constants handle struct trait function")
+    known("description", raw, "abi constants handle struct trait function impl")
     head = take("description", raw, "abi", dict)
     known("abi", head, "version major minor soname summary")
     version = take("abi", head, "version", str)
@@ -419,7 +465,7 @@ def parse(text: str) -> Description:
     major, minor, patch = (int(part) for part in version.split("."))
     if (take("abi", head, "major", int), take("abi", head, "minor", int)) != (major, minor):
         raise Bad("abi", "`major` and `minor` do not agree with `version`")
-    for key in ("constants", "handle", "struct", "trait", "function"):
+    for key in ("constants", "handle", "struct", "trait", "function", "impl"):
         if not all(isinstance(t, dict) for t in take("description", raw, key, list, [])):
             raise Bad("description", f"[[{key}]] must be tables")
     out = Description(
@@ -434,12 +480,13 @@ def parse(text: str) -> Description:
     for table in raw.get("handle", []):
         name = name_of("handle", table)
         known(f"handle {name}", table, "name doc")
-        if name not in HANDLES[:2]:
+        if name not in HANDLES[:3]:
             raise Bad(f"handle {name}", "is not in the closed set of types")
         out.handles.append((name, text_of(f"handle {name}", table.get("doc"))))
     read_structs(out, raw)
     read_traits(out, raw)
     read_functions(out, raw)
+    read_impls(out, raw)
     check_names(out)
     out.plain = plain_of(out)
     out.sha256 = hashlib.sha256(canonical(without_texts(out.plain)).encode()).hexdigest()
