@@ -36,6 +36,12 @@ enum request_code {
 	REQUEST_SYNC,    /* flags: ABIO_SYNC_* */
 	REQUEST_CLOSE,
 	REQUEST_TIMER, /* offset: nanoseconds */
+	/* Of objects without a descriptor alone: */
+	REQUEST_FLUSH,
+	REQUEST_SHUTDOWN,
+	REQUEST_SEEK,   /* flags: ABIO_SEEK_*, offset: signed; result: the position */
+	REQUEST_LENGTH, /* result: the length */
+	REQUEST_FILL,   /* into object->inbuf; result: how much is there now, 0 at the end */
 };
 
 enum request_state {

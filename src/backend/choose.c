@@ -88,6 +88,7 @@ static void init_lists(struct driver *driver)
 	list_init(&driver->events);
 	list_init(&driver->views);
 	list_init(&driver->lingering);
+	list_init(&driver->local);
 	list_init(&driver->dirty);
 	list_init(&driver->inbox);
 	list_init(&driver->spare);

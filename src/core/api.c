@@ -183,6 +183,21 @@ int32_t impl_query(struct object *io, uint32_t trait, struct abio_trait_info *in
 	case ABIO_TRAIT_ACCEPT:
 		OFFER(accept, abio_accept_table);
 		break;
+	case ABIO_TRAIT_OWNED_READ:
+		OFFER(owned_read, abio_owned_read_table);
+		break;
+	case ABIO_TRAIT_OWNED_WRITE:
+		OFFER(owned_write, abio_owned_write_table);
+		break;
+	case ABIO_TRAIT_SEEK:
+		OFFER(seek, abio_seek_table);
+		break;
+	case ABIO_TRAIT_SPLIT:
+		OFFER(split, abio_split_table);
+		break;
+	case ABIO_TRAIT_DATAGRAM:
+		OFFER(datagram, abio_datagram_table);
+		break;
 	default:
 		return ABIO_E_UNSUPPORTED;
 	}

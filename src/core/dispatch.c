@@ -62,7 +62,9 @@ int32_t dispatch_any(uint64_t handle, uint32_t kinds)
 {
 	enum handle_kind kind = handle_kind(handle);
 	struct slot *slot = handle_find(handle, kind);
-	uint32_t bit = kind == HANDLE_DRIVER ? DISPATCH_DRIVER : DISPATCH_IO;
+	uint32_t bit = kind == HANDLE_DRIVER ? DISPATCH_DRIVER
+		       : kind == HANDLE_IO   ? DISPATCH_IO
+					     : DISPATCH_BUFFER;
 
 	if (slot == NULL || (kinds & bit) == 0)
 		return ABIO_E_HANDLE;

@@ -16,7 +16,8 @@ enum {
 };
 enum {
 	DISPATCH_DRIVER = 1,
-	DISPATCH_IO = 2
+	DISPATCH_IO = 2,
+	DISPATCH_BUFFER = 4
 };
 
 /* FORKED, HANDLE, WRONG_THREAD, CLOSED; 0 and *self. */

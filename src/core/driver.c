@@ -20,6 +20,7 @@
 #include "object.h"
 #include "operation.h"
 #include "platform.h"
+#include "request.h"
 #include "traits.h"
 
 #define STEPS_MAX 256u       /* turns of one poll; the fd stays readable when they are used up */
@@ -172,7 +173,7 @@ static uint32_t deliver(struct driver *driver, uint8_t *events, uint32_t stride,
 
 static bool more(struct driver *driver)
 {
-	return !list_empty(&driver->dirty) ||
+	return !list_empty(&driver->dirty) || !list_empty(&driver->local) ||
 	       atomic_load_explicit(&driver->mail, memory_order_acquire) != 0 ||
 	       driver->backend->more(driver);
 }
@@ -192,6 +193,7 @@ static uint32_t turn(struct driver *driver, uint8_t *events, uint32_t stride, ui
 	for (uint32_t step = 0; step < STEPS_MAX; step++) {
 		driver_open_mail(driver);
 		outbox_start_dirty(driver);
+		request_perform(driver);
 		backend->turn(driver);
 		filled = deliver(driver, events, stride, capacity, filled);
 		if (filled == capacity || driver->failure < 0)
@@ -300,6 +302,7 @@ int32_t impl_driver_submit(struct driver *driver)
 		return ABIO_E_REENTERED;
 	driver->polling = true;
 	outbox_start_dirty(driver);
+	request_perform(driver);
 	driver->backend->turn(driver);
 	driver->polling = false;
 	if (more(driver) || undelivered(driver))

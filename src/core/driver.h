@@ -44,6 +44,7 @@ struct driver {
 	struct list events;     /* finished, not delivered */
 	struct list views;      /* handed out by the last poll */
 	struct list lingering;  /* operations whose events carried a view */
+	struct list local;      /* requests of objects without a descriptor */
 	struct list dirty;      /* outboxes with something to send */
 	struct list inbox;  /* objects released or moved in from other threads; under handle_lock */
 	struct list spare;  /* operations to use again */

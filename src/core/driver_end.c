@@ -13,6 +13,7 @@
 #include "operation.h"
 #include "platform.h"
 #include "pool.h"
+#include "request.h"
 #include "traits.h"
 #include "workers.h"
 
@@ -220,7 +221,7 @@ static void abandon_object(struct object *object)
 {
 	/* Whoever is closing it still writes to it, and its number may be another's by now. */
 	if (object->closing && object->state == OBJECT_CLOSING &&
-	    !object->driver->backend->take_back(&object->close_request))
+	    !request_take_back(&object->close_request))
 		return;
 	if (object->fd >= 0) {
 		resource_close(object->fd);

@@ -5,8 +5,10 @@
 
 #include "check.h"
 #include "handle.h"
+#include "inbuf.h"
 #include "operation.h"
 #include "platform.h"
+#include "request.h"
 #include "traits.h"
 
 void object_init(struct object *object, const struct object_class *class)
@@ -43,7 +45,7 @@ struct object *object_create(struct driver *driver, const struct object_class *c
 
 void object_open(struct object *object, int32_t fd)
 {
-	check(object->state == OBJECT_OPENING && fd >= 0);
+	check(object->state == OBJECT_OPENING && (fd >= 0 || object->class->perform != NULL));
 	object->fd = fd;
 	object->state = OBJECT_OPEN;
 }
@@ -53,6 +55,9 @@ static void destroy(struct object *object)
 	check(object->fd < 0 && list_empty(&object->operations));
 	check(!list_linked(&object->in_inbox));
 	outbox_destroy(object);
+	inbuf_destroy(object);
+	if (object->class->dispose != NULL)
+		object->class->dispose(object);
 	list_remove(&object->in_driver);
 	handle_destroy(object->slot);
 	platform_release(object);
@@ -98,8 +103,9 @@ static void close_now(struct object *object)
 	struct request *request = &object->close_request;
 
 	object->close_result = outbox_error(object);
-	object->driver->backend->unwatch(object);
-	if (!object->class->slow_close) {
+	if (object->class->perform == NULL)
+		object->driver->backend->unwatch(object);
+	if (!object->class->slow_close && object->class->perform == NULL) {
 		closed(object, resource_close(object->fd));
 		return;
 	}
@@ -108,8 +114,9 @@ static void close_now(struct object *object)
 	request->code = REQUEST_CLOSE;
 	request->fd = object->fd;
 	request->driver = object->driver;
+	request->object = object;
 	request->done = close_done;
-	object->driver->backend->start(request);
+	request_start(request);
 	driver_signal(object->driver);
 }
 

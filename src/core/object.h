@@ -27,6 +27,15 @@ struct object_class {
 	bool positional; /* a file: transfers at a cursor */
 	bool slow_close; /* closing may wait for a device: left to the backend */
 	uint32_t caps;   /* ABIO_CAP_* */
+	/*
+	 * An object without a descriptor: `perform` does one of its requests, from inside a turn; it
+	 * ends it with request_finish, or keeps it as SUBMITTED or WAITING until later.  `withdraw`
+	 * asks one that was kept to end; it may end now or later.  NULL: requests go to the backend.
+	 */
+	void (*perform)(struct request *request);
+	void (*withdraw)(struct request *request);
+	/* Lets go of object->own, when the object is freed. */
+	void (*dispose)(struct object *object);
 	/* The required primitives of a stream: a count, 0 at the end, or a code.  Never wait. */
 	int64_t (*try_readv)(struct object *object, const struct abio_iovec *iovecs,
 			     uint32_t count);
@@ -37,6 +46,8 @@ struct object_class {
 				uint32_t count, uint64_t offset);
 	int32_t (*ready_now)(struct object *object, uint32_t interest);
 	int32_t (*shutdown_write)(struct object *object);
+	/* Whether what the object itself holds back is out: 0, ABIO_WOULD_BLOCK or a code.  May be NULL. */
+	int32_t (*try_flush)(struct object *object);
 	const struct ready_slots *ready;
 	const struct read_slots *read;
 	const struct write_slots *write;
@@ -45,6 +56,11 @@ struct object_class {
 	const struct read_at_slots *read_at;
 	const struct write_at_slots *write_at;
 	const struct accept_slots *accept;
+	const struct owned_read_slots *owned_read;
+	const struct owned_write_slots *owned_write;
+	const struct seek_slots *seek;
+	const struct split_slots *split;
+	const struct datagram_slots *datagram;
 };
 
 /* What the readiness backend keeps about a descriptor. */
@@ -70,6 +86,8 @@ struct object {
 	struct operation *writer;
 	struct operation *closer;
 	struct outbox *outbox;
+	struct inbuf *inbuf; /* bytes read ahead; NULL until there were some */
+	void *own;           /* what the class keeps */
 	uint64_t cursor;
 	int32_t fd;
 	uint8_t state;
@@ -90,7 +108,7 @@ struct object {
 struct object *object_create(struct driver *driver, const struct object_class *class);
 /* Everything but its handle and driver. */
 void object_init(struct object *object, const struct object_class *class);
-/* OPENING to OPEN. */
+/* OPENING to OPEN; fd is -1 where the class has no descriptor. */
 void object_open(struct object *object, int32_t fd);
 /* An object nobody was told of: closes its descriptor and frees it. */
 void object_discard(struct object *object);

@@ -5,9 +5,11 @@
 
 #include <string.h>
 
+#include "buffer.h"
 #include "check.h"
 #include "object.h"
 #include "platform.h"
+#include "request.h"
 #include "traits.h"
 
 #define SPARE_MAX 512u /* operations a driver keeps for reuse */
@@ -36,6 +38,8 @@ static void give_back(struct operation *operation)
 {
 	struct driver *driver = operation->driver;
 
+	if (operation->kept)
+		return;
 	platform_release(operation->extra);
 	if (driver->spare_count >= SPARE_MAX) {
 		platform_release(operation);
@@ -70,12 +74,8 @@ void operation_end_lingering(struct driver *driver)
 		give_back(container_of(link, struct operation, in_driver));
 }
 
-struct operation *operation_create(struct driver *driver, struct object *object, uint64_t token)
+static void initialize(struct operation *operation, struct driver *driver, struct object *object)
 {
-	struct operation *operation = take_spare(driver);
-
-	if (operation == NULL)
-		return NULL;
 	list_init(&operation->node.link);
 	list_init(&operation->in_driver);
 	list_init(&operation->in_object);
@@ -85,11 +85,30 @@ struct operation *operation_create(struct driver *driver, struct object *object,
 	operation->node.consumed = consumed;
 	operation->driver = driver;
 	operation->object = object;
-	operation->token = token;
 	operation->request.driver = driver;
 	operation->request.object = object;
 	operation->request.fd = object == NULL ? -1 : object->fd;
+}
+
+struct operation *operation_create(struct driver *driver, struct object *object, uint64_t token)
+{
+	struct operation *operation = take_spare(driver);
+
+	if (operation == NULL)
+		return NULL;
+	initialize(operation, driver, object);
+	operation->token = token;
 	return operation;
+}
+
+void operation_prepare(struct operation *operation, struct object *object,
+		       void (*reply)(struct operation *operation, int64_t result), void *owner)
+{
+	memset(operation, 0, sizeof(*operation));
+	initialize(operation, object->driver, object);
+	operation->kept = true;
+	operation->reply = reply;
+	operation->owner = owner;
 }
 
 struct operation *operation_create_with(struct driver *driver, struct object *object,
@@ -120,8 +139,12 @@ void operation_accept(struct operation *operation, enum operation_side side)
 
 	operation->side = (uint8_t)side;
 	list_append(&driver->operations, &operation->in_driver);
-	list_append(bucket_of(driver, operation->token), &operation->in_bucket);
-	driver->in_flight++;
+	if (operation->reply != NULL) {
+		driver->background++;
+	} else {
+		list_append(bucket_of(driver, operation->token), &operation->in_bucket);
+		driver->in_flight++;
+	}
 	if (object == NULL)
 		return;
 	list_append(&object->operations, &operation->in_object);
@@ -143,7 +166,7 @@ void operation_submit(struct operation *operation, enum request_code code,
 	request->code = (uint8_t)code;
 	request->canceled = false;
 	request->done = done;
-	operation->driver->backend->start(request);
+	request_start(request);
 	driver_signal(operation->driver);
 }
 
@@ -154,8 +177,13 @@ static void leave(struct operation *operation)
 	list_remove(&operation->in_driver);
 	list_remove(&operation->in_bucket);
 	list_remove(&operation->in_object);
-	check(operation->driver->in_flight > 0);
-	operation->driver->in_flight--;
+	if (operation->reply != NULL) {
+		check(operation->driver->background > 0);
+		operation->driver->background--;
+	} else {
+		check(operation->driver->in_flight > 0);
+		operation->driver->in_flight--;
+	}
 	if (object == NULL)
 		return;
 	if (object->reader == operation)
@@ -175,12 +203,17 @@ void operation_finish(struct operation *operation, int64_t result)
 	event->token = operation->token;
 	event->result = result;
 	event->progress = operation->progress;
-	driver_post(operation->driver, &operation->node);
-	if (object == NULL)
-		return;
-	if (operation->side == SIDE_WRITE)
+	if (operation->buffer != NULL)
+		buffer_bring_home(operation->buffer, event);
+	if (operation->reply == NULL)
+		driver_post(operation->driver, &operation->node);
+	if (object != NULL && operation->side == SIDE_WRITE)
 		outbox_continue(object);
-	object_settle(object);
+	/* Whoever is told of it holds the object: it can close here, not vanish. */
+	if (object != NULL)
+		object_settle(object);
+	if (operation->reply != NULL)
+		operation->reply(operation, result);
 }
 
 void operation_finish_child(struct operation *operation, int64_t result)
@@ -207,7 +240,7 @@ void operation_cancel(struct operation *operation)
 	if (request->state != REQUEST_IDLE) {
 		if (!request->canceled) {
 			request->canceled = true;
-			operation->driver->backend->cancel(request);
+			request_cancel(request);
 		}
 	} else if (operation->abort != NULL) {
 		operation->abort(operation);

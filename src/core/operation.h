@@ -33,12 +33,21 @@ struct operation {
 	bool parked; /* waits for the outbox, no request is out */
 	bool paused; /* receive */
 	bool uses_cursor;
+	bool kept; /* its memory is somebody's who uses it again: never freed here */
 	uint32_t length;
 	uint32_t limit; /* most bytes of one step */
 	uint8_t *data;
 	uint64_t progress;
 	uint64_t offset;
 	void *extra; /* iovecs, path, address: freed at the end */
+	struct buffer *buffer; /* lent, and brought home by the terminal event */
+	/*
+	 * An operation of the library's own on an object, such as that of an adapter on what is
+	 * underneath: it has no token and no event, its end is told here.  The operation is free to
+	 * be used again inside.
+	 */
+	void (*reply)(struct operation *operation, int64_t result);
+	void *owner;
 	/* How to ask it to end when it has no request of its own in the backend. */
 	void (*abort)(struct operation *operation);
 	/* A parked writer: the outbox has sent what came before it. */
@@ -51,6 +60,9 @@ struct operation *operation_create(struct driver *driver, struct object *object,
 /* As above with `size` bytes of extra memory that is freed with it. */
 struct operation *operation_create_with(struct driver *driver, struct object *object,
 					uint64_t token, size_t size);
+/* Makes memory of the caller's a fresh operation whose end is told to `reply`. */
+void operation_prepare(struct operation *operation, struct object *object,
+		       void (*reply)(struct operation *operation, int64_t result), void *owner);
 /* Undoes create, before accept. */
 void operation_discard(struct operation *operation);
 void operation_accept(struct operation *operation, enum operation_side side);

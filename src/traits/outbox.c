@@ -12,6 +12,7 @@
 
 #include "check.h"
 #include "platform.h"
+#include "request.h"
 #include "traits.h"
 
 #define HIGH_WATER   (256u << 10) /* most bytes an outbox holds */
@@ -144,7 +145,7 @@ static void wake_flushers(struct outbox *outbox)
 		if (outbox->error == 0 && operation->offset > outbox->gone)
 			break;
 		list_remove(&operation->request.link);
-		operation_finish(operation, outbox->error);
+		flush_rest(operation, outbox->error);
 	}
 }
 
@@ -188,7 +189,7 @@ static void send_next(struct outbox *outbox)
 	request->count = 0;
 	request->canceled = false;
 	request->done = send_done;
-	object->driver->backend->start(request);
+	request_start(request);
 }
 
 static void fail(struct outbox *outbox, int32_t error)
@@ -275,7 +276,7 @@ void outbox_abort(struct object *object)
 	if (outbox->busy) {
 		if (!outbox->request.canceled) {
 			outbox->request.canceled = true;
-			object->driver->backend->cancel(&outbox->request);
+			request_cancel(&outbox->request);
 		}
 		return;
 	}

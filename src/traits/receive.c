@@ -9,6 +9,7 @@
 #include "check.h"
 #include "platform.h"
 #include "pool.h"
+#include "request.h"
 #include "traits.h"
 
 static void arm(struct operation *operation);
@@ -81,7 +82,7 @@ static int32_t receive_pause(struct object *self)
 	request = &operation->request;
 	if (request->state != REQUEST_IDLE && !request->canceled) {
 		request->canceled = true;
-		self->driver->backend->cancel(request);
+		request_cancel(request);
 	}
 	return 0;
 }

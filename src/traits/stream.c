@@ -2,6 +2,7 @@
  * Read, Write and Ready of a stream (socket, pipe, terminal), over the class's try_readv,
  * try_writev, ready_now and shutdown_write.
  */
+#include "inbuf.h"
 #include "platform.h"
 #include "transfer.h"
 
@@ -97,7 +98,39 @@ static int32_t try_flush(struct object *self)
 
 	if (error != 0)
 		return error;
-	return outbox_idle(self) ? 0 : ABIO_WOULD_BLOCK;
+	if (!outbox_idle(self))
+		return ABIO_WOULD_BLOCK;
+	return self->class->try_flush == NULL ? 0 : self->class->try_flush(self);
+}
+
+static bool flushed_now(struct object *self, int32_t *error)
+{
+	*error = outbox_error(self);
+	if (*error == 0 && outbox_idle(self) && self->class->try_flush != NULL)
+		*error = self->class->try_flush(self);
+	else if (*error == 0 && (!outbox_idle(self) || self->class->perform != NULL))
+		*error = ABIO_WOULD_BLOCK;
+	return *error != ABIO_WOULD_BLOCK;
+}
+
+static void ended(struct request *request, int64_t result)
+{
+	operation_finish(operation_of(request), result);
+}
+
+void flush_rest(struct operation *operation, int32_t error)
+{
+	if (error == 0 && operation->object->class->perform != NULL)
+		operation_submit(operation, REQUEST_FLUSH, ended);
+	else
+		operation_finish(operation, error);
+}
+
+struct operation *passing_create(struct object *self, uint64_t token)
+{
+	if (self->class->perform == NULL)
+		return operation_create(self->driver, self, token);
+	return operation_create_with(self->driver, self, token, sizeof(struct operation));
 }
 
 static int32_t start_write(struct object *self, const void *data, uint32_t length, uint32_t flags,
@@ -140,22 +173,31 @@ static int32_t start_write_all(struct object *self, const void *data, uint32_t l
 						  .token = token });
 }
 
+int32_t flush_begin(struct operation *operation)
+{
+	struct object *object = operation->object;
+
+	operation->offset = outbox_taken(object);
+	operation_accept(operation, SIDE_NONE);
+	if (outbox_error(object) != 0 || outbox_gone(object) >= operation->offset)
+		flush_rest(operation, outbox_error(object));
+	else
+		outbox_wait(object, operation);
+	return 0;
+}
+
 static int32_t start_flush(struct object *self, uint32_t flags, uint64_t token)
 {
 	bool now = (flags & ABIO_START_INLINE) != 0;
 	struct operation *operation;
+	int32_t error;
 
-	if (now && (outbox_idle(self) || outbox_error(self) != 0))
-		return outbox_error(self);
-	operation = operation_create(self->driver, self, token);
+	if (now && flushed_now(self, &error))
+		return error;
+	operation = passing_create(self, token);
 	if (operation == NULL)
 		return PLATFORM_NO_MEMORY;
-	operation->offset = outbox_taken(self);
-	operation_accept(operation, SIDE_NONE);
-	if (outbox_error(self) != 0 || outbox_gone(self) >= operation->offset)
-		operation_finish(operation, outbox_error(self));
-	else
-		outbox_wait(self, operation);
+	flush_begin(operation);
 	return now ? ABIO_PENDING : 0;
 }
 
@@ -163,7 +205,20 @@ static void shut_down(struct operation *operation)
 {
 	struct object *object = operation->object;
 
-	operation_finish(operation, object->class->shutdown_write(object));
+	if (object->class->perform != NULL)
+		operation_submit(operation, REQUEST_SHUTDOWN, ended);
+	else
+		operation_finish(operation, object->class->shutdown_write(object));
+}
+
+int32_t shutdown_begin(struct operation *operation)
+{
+	if (operation->object->writer != NULL)
+		return ABIO_E_BUSY;
+	operation->resume = shut_down;
+	operation_accept(operation, SIDE_WRITE);
+	writer_start(operation);
+	return 0;
 }
 
 static int32_t start_shutdown(struct object *self, uint32_t flags, uint64_t token)
@@ -173,23 +228,35 @@ static int32_t start_shutdown(struct object *self, uint32_t flags, uint64_t toke
 	(void)flags;
 	if (self->writer != NULL)
 		return ABIO_E_BUSY;
-	operation = operation_create(self->driver, self, token);
+	operation = passing_create(self, token);
 	if (operation == NULL)
 		return PLATFORM_NO_MEMORY;
-	operation->resume = shut_down;
-	operation_accept(operation, SIDE_WRITE);
-	writer_start(operation);
-	return 0;
+	return shutdown_begin(operation);
 }
 
-static void ready_done(struct request *request, int64_t result)
-{
-	operation_finish(operation_of(request), result);
-}
-
+/* What was read ahead makes it ready, whatever is underneath. */
 static int32_t ready_now(struct object *self, uint32_t interest)
 {
-	return self->class->ready_now(self, interest);
+	int32_t bits = self->class->ready_now(self, interest);
+
+	if (bits >= 0 && (interest & ABIO_INTEREST_READ) != 0 && inbuf_left(self) > 0)
+		bits |= ABIO_READY_READ;
+	return bits;
+}
+
+int32_t ready_begin(struct operation *operation)
+{
+	struct object *object = operation->object;
+	uint32_t interest = operation->request.flags;
+
+	if (object->class->ready == NULL)
+		return ABIO_E_UNSUPPORTED;
+	operation_accept(operation, SIDE_NONE);
+	if ((interest & ABIO_INTEREST_READ) != 0 && inbuf_left(object) > 0)
+		operation_finish(operation, ready_now(object, interest));
+	else
+		operation_submit(operation, REQUEST_READY, ended);
+	return 0;
 }
 
 static int32_t start_ready(struct object *self, uint32_t interest, uint32_t flags, uint64_t token)
@@ -201,22 +268,23 @@ static int32_t start_ready(struct object *self, uint32_t interest, uint32_t flag
 	if (interest == 0)
 		return ABIO_E_ARGUMENT;
 	if (now) {
-		bits = self->class->ready_now(self, interest);
+		bits = ready_now(self, interest);
 		if (bits != 0)
 			return bits;
 	}
-	operation = operation_create(self->driver, self, token);
+	operation = passing_create(self, token);
 	if (operation == NULL)
 		return PLATFORM_NO_MEMORY;
 	operation->request.flags = interest;
-	operation_accept(operation, SIDE_NONE);
-	operation_submit(operation, REQUEST_READY, ready_done);
+	ready_begin(operation);
 	return now ? ABIO_PENDING : 0;
 }
 
 static int32_t ready_fd(struct object *self, uint32_t interest, int32_t *fd, uint32_t *events)
 {
 	/* poll(2) bits, the same on every Linux: POLLIN 1, POLLOUT 4, POLLRDHUP 0x2000. */
+	if (self->fd < 0)
+		return ABIO_E_UNSUPPORTED;
 	*fd = self->fd;
 	*events = ((interest & ABIO_INTEREST_READ) != 0 ? 0x2001u : 0) |
 		  ((interest & ABIO_INTEREST_WRITE) != 0 ? 0x4u : 0);

@@ -18,6 +18,10 @@ extern const struct read_slots stream_read_slots;
 extern const struct write_slots stream_write_slots;
 extern const struct buf_read_slots stream_buf_read_slots;
 extern const struct buf_write_slots stream_buf_write_slots;
+extern const struct owned_read_slots owned_read_slots;
+extern const struct owned_write_slots owned_write_slots;
+extern const struct seek_slots file_seek_slots;
+extern const struct split_slots split_slots;
 extern const struct read_slots file_read_slots;
 extern const struct write_slots file_write_slots;
 extern const struct read_at_slots file_read_at_slots;
@@ -33,6 +37,13 @@ int32_t vector_check(const struct abio_iovec *iovecs, uint32_t count);
  */
 void vector_clamp(const struct abio_iovec *iovecs, uint32_t count, uint32_t limit, uint32_t *whole,
 		  struct abio_iovec *first, uint64_t *total);
+
+/*
+ * Drops `moved` bytes from the front of an array of the library's own, which starts at `whole` and of
+ * which *iovecs and *count are what is left.
+ */
+void vector_advance(struct abio_iovec *whole, const struct abio_iovec **iovecs, uint32_t *count,
+		    uint64_t moved);
 
 /* outbox.c: what abio_put took and the system has not */
 
@@ -52,6 +63,21 @@ void outbox_destroy(struct object *object);
 void outbox_start_dirty(struct driver *driver);
 int32_t outbox_put(struct object *object, const void *data, uint32_t length);
 void outbox_free_blocks(struct driver *driver);
+
+/*
+ * What readiness, flush, shutdown, seek and length do with an operation that is ready to be
+ * accepted and has its request's arguments: 0, or a code and nothing was begun.
+ */
+int32_t ready_begin(struct operation *operation);
+int32_t flush_begin(struct operation *operation);
+int32_t shutdown_begin(struct operation *operation);
+int32_t seek_begin(struct operation *operation, enum request_code code);
+/* An operation that an object without a descriptor may have to pass on: what that takes is in its
+ * `extra`, reserved.  NULL without memory. */
+struct operation *passing_create(struct object *object, uint64_t token);
+
+/* A flush whose bytes have left the outbox: what the object itself holds back is next. */
+void flush_rest(struct operation *operation, int32_t error);
 
 /* Starts `operation->resume` now, or parks the writer behind the outbox. */
 void writer_start(struct operation *operation);

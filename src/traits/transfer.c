@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "inbuf.h"
 #include "platform.h"
 
 static void step(struct operation *operation);
@@ -37,8 +38,22 @@ static void step_done(struct request *request, int64_t result)
 		operation_finish(operation, ABIO_E_CANCELED);
 	} else {
 		operation->driver->moved += (uint32_t)result;
+		if (request->iovecs != NULL)
+			vector_advance(operation->extra, &request->iovecs, &request->count,
+				       (uint64_t)result);
 		step(operation);
 	}
+}
+
+/* What was read ahead goes first. */
+static int64_t from_inbuf(const struct operation *operation)
+{
+	const struct request *request = &operation->request;
+	struct abio_iovec one = { request->data, request->length };
+
+	if (request->iovecs == NULL)
+		return inbuf_read(operation->object, &one, 1);
+	return inbuf_read(operation->object, request->iovecs, request->count);
 }
 
 static void step(struct operation *operation)
@@ -50,6 +65,10 @@ static void step(struct operation *operation)
 	if (request->iovecs == NULL) {
 		request->data = operation->data + operation->progress;
 		request->length = left < operation->limit ? left : operation->limit;
+	}
+	if (request->code == REQUEST_READ && inbuf_left(operation->object) > 0) {
+		step_done(request, from_inbuf(operation));
+		return;
 	}
 	operation_submit(operation, (enum request_code)request->code, step_done);
 }
@@ -99,8 +118,16 @@ static struct operation *create(const struct transfer *transfer, uint32_t whole,
 				const struct abio_iovec *first, uint64_t total)
 {
 	struct object *object = transfer->object;
-	struct operation *operation;
+	struct operation *operation = transfer->given;
 
+	if (operation != NULL) {
+		operation_prepare(operation, object, transfer->reply, transfer->owner);
+		operation->data = first->base;
+		operation->length = whole == 0 ? (uint32_t)first->length : (uint32_t)total;
+		operation->request.iovecs = whole == 0 ? NULL : transfer->iovecs;
+		operation->request.count = whole;
+		return operation;
+	}
 	if (whole == 0) {
 		operation = operation_create(object->driver, object, transfer->token);
 		if (operation == NULL)
@@ -152,13 +179,17 @@ int64_t transfer_try(const struct transfer *transfer)
 		iovecs = &first;
 		whole = 1;
 	}
+	if (transfer->code == REQUEST_READ && inbuf_left(object) > 0)
+		return inbuf_read(object, iovecs, whole);
 	if (transfer->code == REQUEST_READ)
-		return class->try_readv(object, iovecs, whole);
+		return class->try_readv == NULL ? ABIO_WOULD_BLOCK
+						: class->try_readv(object, iovecs, whole);
 	if (transfer->code == REQUEST_WRITE && outbox_error(object) != 0)
 		return outbox_error(object);
 	if (transfer->code == REQUEST_WRITE)
-		return outbox_idle(object) ? class->try_writev(object, iovecs, whole)
-					   : ABIO_WOULD_BLOCK;
+		return outbox_idle(object) && class->try_writev != NULL
+			       ? class->try_writev(object, iovecs, whole)
+			       : ABIO_WOULD_BLOCK;
 	if (transfer->code == REQUEST_WRITE_AT || class->try_readv_at == NULL)
 		return ABIO_WOULD_BLOCK;
 	moved = class->try_readv_at(object, iovecs, whole, offset);

@@ -22,6 +22,13 @@ struct transfer {
 	uint64_t offset;
 	uint32_t flags;
 	uint64_t token;
+	/*
+	 * For the library's own operations: memory for it, and who is told of its end.  iovecs are
+	 * then borrowed until that, not copied.
+	 */
+	struct operation *given;
+	void (*reply)(struct operation *operation, int64_t result);
+	void *owner;
 };
 
 /* One type of request serves both directions: what it writes it only reads from. */

@@ -33,3 +33,20 @@ void vector_clamp(const struct abio_iovec *iovecs, uint32_t count, uint32_t limi
 	*whole = n;
 	*total = sum;
 }
+
+void vector_advance(struct abio_iovec *whole, const struct abio_iovec **iovecs, uint32_t *count,
+		    uint64_t moved)
+{
+	struct abio_iovec *first = whole + (*iovecs - whole);
+
+	while (*count > 0 && moved >= first->length) {
+		moved -= first->length;
+		first++;
+		(*count)--;
+	}
+	if (*count > 0) {
+		first->base = (uint8_t *)first->base + moved;
+		first->length -= moved;
+	}
+	*iovecs = first;
+}
