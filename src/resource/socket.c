@@ -52,7 +52,8 @@ static int32_t shutdown_write(struct object *object)
 	.socket = true, .caps = ABIO_CAP_VECTORED, .try_readv = try_readv,                      \
 	.try_writev = try_writev, .ready_now = ready_now, .shutdown_write = shutdown_write,     \
 	.ready = &stream_ready_slots, .read = &stream_read_slots, .write = &stream_write_slots, \
-	.buf_read = &stream_buf_read_slots, .buf_write = &stream_buf_write_slots
+	.buf_read = &stream_buf_read_slots, .buf_write = &stream_buf_write_slots,               \
+	.owned_read = &owned_read_slots, .owned_write = &owned_write_slots, .split = &split_slots
 
 const struct object_class tcp_class = { .name = "tcp", .kind = ABIO_KIND_TCP, SOCKET_COMMON };
 const struct object_class unix_class = { .name = "unix", .kind = ABIO_KIND_UNIX, SOCKET_COMMON };
