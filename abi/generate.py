@@ -17,6 +17,7 @@ from pathlib import Path
 
 from emit import (
     asserts,
+    calls,
     cdef,
     conformance,
     descriptors,
@@ -42,6 +43,7 @@ EMITTERS: dict[str, Callable[[model.Description], str]] = {
     "abio.cdef": cdef.emit,
     "abio.json": plainfiles.document,
     "asserts.c": asserts.emit,
+    "calls.h": calls.emit,
     "conformance.json": conformance.emit,
     "constants.lua": plainfiles.lua,
     "constants.py": plainfiles.python,

@@ -29,6 +29,7 @@ REFUSE = "build/tools/refuse_uring"
 # Those that must be there; a directory of tests that is new is run as well.
 TEST_ROOMS = ("unit", "conformance", "counts", "fault", "soak")
 VARIANTS = ("gcc", "asan-gcc", "asan-clang")
+CONFORMANCE = sorted(ROOT.glob("tests/conformance/test_*.c"))
 # What several threads do to one library, under the thread sanitizer.
 THREADED = ("test_threads", "test_moves")
 HANG_SECONDS = 600
@@ -144,6 +145,9 @@ def everything() -> list[Suite]:
     suites += c_suites("gcc", rooms)
     mutants = Command(["python3", "tests/soak/run_mutants.py"])
     suites.append(Suite("C soak finds deliberate faults", [mutants]))
+    coverage = Command(["python3", "tests/conformance/coverage.py"])
+    programs = [f"build/gcc/{path.relative_to(ROOT).with_suffix('')}" for path in CONFORMANCE]
+    suites.append(Suite("conformance covers every slot", [coverage], [*programs, "VARIANT=gcc"]))
     for error in ("EPERM", "ENOSYS"):
         suites += c_suites("gcc", ("conformance",), (REFUSE, error))
     suites += python_suites()

@@ -220,6 +220,15 @@ bool test_is_uring(const struct test *t)
 	return t->variant->backend == ABIO_BACKEND_URING;
 }
 
+bool test_differs(const struct test *t, enum test_difference row)
+{
+	switch (row) {
+	case DIFFERS_SHUTDOWN_COUNT:
+		return test_is_uring(t);
+	}
+	return false;
+}
+
 void test_driver_gone(struct test *t, abio_driver driver)
 {
 	struct test_private *own = t->own;

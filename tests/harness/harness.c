@@ -288,10 +288,16 @@ static int set_up(void **state)
 	return 0;
 }
 
+bool test_is_host(const struct test *t)
+{
+	return t->kind == ABIO_KIND_HOST;
+}
+
 static void run_body(void **state)
 {
 	struct test *t = *state;
 
+	calls_begin(t);
 	events_poison_hooks();
 	if (t->own->definition->how != TEST_ONCE)
 		t->driver = test_driver(t, 0);
@@ -444,6 +450,8 @@ int test_run(const char *suite, const struct test_case *cases, size_t count)
 		free((char *)(uintptr_t)registry.tests[i].name);
 	free(registry.tests);
 	free(list);
+	calls_begin(NULL);
+	calls_write(suite);
 	if (failed != (int)counts.failed)
 		printf("cmocka counted %d failures\n", failed);
 	if (failed > (int)counts.failed)

@@ -23,6 +23,8 @@
 #include <cmocka.h>
 
 #include "abio.h"
+#include "calls.h"
+#include "differences.h"
 
 #define TEST_PATIENCE_NS 60000000000 /* no event for that long is a defect */
 
@@ -115,6 +117,8 @@ void test_driver_end(struct test *t, abio_driver driver);
 /* The driver is gone already (closed or abandoned by the test). */
 void test_driver_gone(struct test *t, abio_driver driver);
 bool test_is_uring(const struct test *t);
+/* Whether the variant is the one that a row of differences.h speaks of. */
+bool test_differs(const struct test *t, enum test_difference row);
 
 /* ---- operations and events ------------------------------------------------------------------- */
 

@@ -81,6 +81,12 @@ void events_poison_hooks(void);
 void streams_release(struct test *t);
 void streams_close(struct test *t);
 
+/* calls.c */
+void calls_begin(const struct test *t);
+void calls_write(const char *suite);
+/* Over an object that a host implements. */
+bool test_is_host(const struct test *t);
+
 /* harness.c */
 void *grown(void *array, size_t count, size_t *room, size_t size);
 
