@@ -23,6 +23,7 @@
 #include "compat.h"
 #include "object.h"
 #include "platform.h"
+#include "poison.h"
 #include "pool.h"
 #include "readiness.h"
 #include "sys.h"
@@ -203,6 +204,7 @@ static void take_view(struct uring_state *state, struct request *request, int64_
 		return;
 	view = &request->driver->pool->views[flags >> IORING_CQE_BUFFER_SHIFT];
 	state->buffers_free--;
+	poison_begin(view->data, POOL_BUFFER_SIZE);
 	if (result > 0)
 		request->view = view;
 	else

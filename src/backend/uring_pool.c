@@ -3,6 +3,7 @@
  * it takes one when data has arrived, so that a stream that waits holds none.
  */
 #include "platform.h"
+#include "poison.h"
 #include "pool.h"
 #include "sys.h"
 #include "uring.h"
@@ -11,6 +12,7 @@
 
 void uring_pool_give(struct uring_state *state, struct view *view)
 {
+	poison_end(view->data, POOL_BUFFER_SIZE);
 	io_uring_buf_ring_add(state->buffers, view->data, POOL_BUFFER_SIZE,
 			      (unsigned short)view->index, io_uring_buf_ring_mask(POOL_BUFFERS), 0);
 	io_uring_buf_ring_advance(state->buffers, 1);

@@ -20,6 +20,7 @@
 #include "object.h"
 #include "operation.h"
 #include "platform.h"
+#include "pool.h"
 #include "request.h"
 #include "traits.h"
 
@@ -100,8 +101,7 @@ int32_t driver_enter(struct slot *home)
 
 void driver_recycle(struct driver *driver)
 {
-	if (!list_empty(&driver->views))
-		driver->backend->recycle(driver, &driver->views);
+	pool_recycle(driver);
 	operation_end_lingering(driver);
 }
 

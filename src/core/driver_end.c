@@ -229,6 +229,7 @@ static void abandon_object(struct object *object)
 	}
 	object->state = OBJECT_CLOSED;
 	object->outbox = NULL;
+	object->inbuf = NULL;
 	list_init(&object->operations);
 }
 

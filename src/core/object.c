@@ -172,5 +172,6 @@ void object_end(struct object *object)
 		object->fd = -1;
 	}
 	outbox_destroy(object);
+	inbuf_end(object);
 	object->state = OBJECT_CLOSED;
 }

@@ -34,6 +34,14 @@ struct object_class {
 	 */
 	void (*perform)(struct request *request);
 	void (*withdraw)(struct request *request);
+	/*
+	 * BufRead of an object without a descriptor, which answers REQUEST_FILL too: try_fill puts
+	 * bytes into object->inbuf when there are none (inbuf_show), without waiting: how many, 0 at
+	 * the end, ABIO_WOULD_BLOCK or a code.  `consumed` is told of bytes it has shown that are
+	 * done with: 0 or a code.  Both may be NULL.
+	 */
+	int64_t (*try_fill)(struct object *object);
+	int32_t (*consumed)(struct object *object, uint32_t count);
 	/* Lets go of object->own, when the object is freed. */
 	void (*dispose)(struct object *object);
 	/* The required primitives of a stream: a count, 0 at the end, or a code.  Never wait. */
@@ -86,7 +94,7 @@ struct object {
 	struct operation *writer;
 	struct operation *closer;
 	struct outbox *outbox;
-	struct inbuf *inbuf; /* bytes read ahead; NULL until there were some */
+	struct inbuf *inbuf; /* bytes read ahead; NULL until there could be some */
 	void *own;           /* what the class keeps */
 	uint64_t cursor;
 	int32_t fd;

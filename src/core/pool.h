@@ -1,9 +1,11 @@
 /*
  * The pool of receive buffers of a driver, and views: a piece of one on its way to the host.
  *
- * A buffer is free (in the backend's hands), filled (its view is in the event queue), or lent (the
- * host may read it until its next poll).  The pool has a fixed size, whatever the number of
- * streams.
+ * A buffer is free (in the backend's hands), filled (its view is in the event queue), lent (the
+ * host may read it until its next poll), or held (an object's inbuf has it until it is consumed).
+ * The pool has a fixed size, whatever the number of streams.
+ *
+ * A view may also be private: memory of its own in place of a buffer of the pool.
  */
 #ifndef ABIO_POOL_H
 #define ABIO_POOL_H
@@ -16,6 +18,9 @@
  */
 #define POOL_BUFFERS     1024u /* a power of two: what io_uring's buffer ring takes */
 #define POOL_BUFFER_SIZE 8192u
+#define POOL_HELD_MAX    (POOL_BUFFERS / 2) /* what is held can never starve those who wait */
+
+#define VIEW_PRIVATE UINT32_MAX /* index of a view that is not the pool's */
 
 struct view {
 	struct event_node node;
@@ -23,12 +28,16 @@ struct view {
 	uint8_t *data;
 	uint32_t index;
 	struct list in_pool; /* free, or lent */
+	/* Of a private one: what to do when it ended, instead of freeing it. */
+	void (*ended)(struct view *view);
+	void *owner;
 };
 
 struct pool {
 	uint8_t *memory;
 	struct list free; /* of views; unused where the kernel picks the buffer */
 	uint32_t free_count;
+	uint32_t held;   /* by inbufs */
 	bool registered; /* the backend has shown it to the kernel */
 	struct view views[POOL_BUFFERS];
 };
@@ -38,7 +47,14 @@ struct pool *pool_of(struct driver *driver);
 void pool_destroy(struct driver *driver);
 struct view *pool_take(struct pool *pool);
 void pool_give(struct pool *pool, struct view *view);
-/* Sends a filled view to the host as a MORE event. */
-void view_post(struct view *view, uint64_t token, int64_t length, uint64_t progress);
+/* One of `length` bytes outside of the pool; NULL without memory. */
+struct view *view_private(struct driver *driver, uint32_t length);
+/* Nobody reads it any more: to the pool at once, where others may wait for it. */
+void view_end(struct view *view);
+/* Sends `length` bytes at `data` inside a view to the host as a MORE event. */
+void view_post(struct view *view, uint64_t token, const uint8_t *data, int64_t length,
+	       uint64_t progress);
+/* The views of the last poll end. */
+void pool_recycle(struct driver *driver);
 
 #endif

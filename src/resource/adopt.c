@@ -8,6 +8,7 @@
 
 #include "address.h"
 #include "handle.h"
+#include "inbuf.h"
 #include "platform.h"
 #include "resource.h"
 #include "sys.h"
@@ -120,7 +121,7 @@ static void restore(const struct object *object)
 
 int32_t impl_detach(struct object *io, int32_t *fd)
 {
-	if (!object_idle(io))
+	if (!object_idle(io) || inbuf_left(io) > 0)
 		return ABIO_E_BUSY;
 	io->driver->backend->unwatch(io);
 	restore(io);
@@ -186,7 +187,7 @@ int32_t impl_move(struct object *io, uint64_t to, abio_io *moved)
 		return ABIO_E_HANDLE;
 	if (slot->epoch != platform_epoch())
 		return ABIO_E_FORKED;
-	if (!object_idle(io))
+	if (!object_idle(io) || inbuf_left(io) > 0)
 		return ABIO_E_BUSY;
 	object = successor(io, slot);
 	if (object == NULL)

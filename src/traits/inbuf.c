@@ -7,16 +7,102 @@
 #include "platform.h"
 #include "pool.h"
 
-void inbuf_consume(struct object *object, uint32_t count)
+struct inbuf *inbuf_of(struct object *object)
+{
+	if (object->inbuf != NULL)
+		return object->inbuf;
+	object->inbuf = platform_allocate(sizeof(*object->inbuf));
+	if (object->inbuf == NULL)
+		return NULL;
+	object->inbuf->owner = object;
+	object->inbuf->references = 1;
+	return object->inbuf;
+}
+
+bool inbuf_share(struct object *object, struct object *other)
+{
+	check(object->inbuf == NULL);
+	if (inbuf_of(other) == NULL)
+		return false;
+	object->inbuf = other->inbuf;
+	object->inbuf->references++;
+	return true;
+}
+
+void inbuf_show(struct object *object, uint8_t *data, uint32_t length)
 {
 	struct inbuf *inbuf = object->inbuf;
 
-	check(count <= inbuf_left(object));
-	inbuf->start += count;
-	if (inbuf->start < inbuf->end)
-		return;
+	check(inbuf != NULL && inbuf_left(object) == 0 && inbuf->view == NULL);
+	inbuf->data = data;
+	inbuf->start = 0;
+	inbuf->end = length;
+}
+
+/*
+ * Views that are held until the host consumes them could empty the pool, and streams that wait for
+ * a buffer with them.  Beyond half of it what has arrived moves to memory of its own.
+ */
+static struct view *make_room(struct view *view, uint32_t length)
+{
+	struct view *copy;
+
+	if (view->index == VIEW_PRIVATE || view->driver->pool->held < POOL_HELD_MAX)
+		return view;
+	copy = view_private(view->driver, length);
+	if (copy == NULL)
+		return view;
+	memcpy(copy->data, view->data, length);
+	view_end(view);
+	return copy;
+}
+
+void inbuf_take(struct object *object, struct view *view, uint32_t length)
+{
+	view = make_room(view, length);
+	inbuf_show(object, view->data, length);
+	object->inbuf->view = view;
+	if (view->index != VIEW_PRIVATE)
+		view->driver->pool->held++;
+}
+
+static struct view *detach(struct inbuf *inbuf)
+{
+	struct view *view = inbuf->view;
+
+	inbuf->view = NULL;
 	inbuf->start = 0;
 	inbuf->end = 0;
+	if (view != NULL && view->index != VIEW_PRIVATE)
+		view->driver->pool->held--;
+	return view;
+}
+
+struct view *inbuf_give(struct object *object, uint8_t **data, uint32_t *length)
+{
+	check(inbuf_left(object) > 0 && object->inbuf->view != NULL);
+	*data = inbuf_data(object);
+	*length = inbuf_left(object);
+	return detach(object->inbuf);
+}
+
+int32_t inbuf_consume(struct object *object, uint32_t count)
+{
+	struct inbuf *inbuf = object->inbuf;
+	struct view *view;
+
+	check(count <= inbuf_left(object));
+	if (count == 0)
+		return 0;
+	inbuf->start += count;
+	if (inbuf->view == NULL && inbuf->owner->class->consumed != NULL)
+		return inbuf->owner->class->consumed(inbuf->owner, count);
+	if (inbuf->start < inbuf->end)
+		return 0;
+	view = detach(inbuf);
+	if (view != NULL)
+		view_end(view);
+	return 0;
 }
 
 int64_t inbuf_read(struct object *object, const struct abio_iovec *iovecs, uint32_t count)
@@ -29,18 +115,31 @@ int64_t inbuf_read(struct object *object, const struct abio_iovec *iovecs, uint3
 
 		if (part == 0)
 			continue;
-		memcpy(iovecs[i].base, object->inbuf->data + object->inbuf->start, part);
+		memcpy(iovecs[i].base, inbuf_data(object), part);
 		inbuf_consume(object, part);
 		moved += part;
 	}
 	return moved;
 }
 
+void inbuf_end(struct object *object)
+{
+	struct inbuf *inbuf = object->inbuf;
+
+	if (inbuf != NULL && inbuf->view != NULL && inbuf->view->index != VIEW_PRIVATE)
+		view_end(detach(inbuf));
+}
+
 void inbuf_destroy(struct object *object)
 {
-	if (object->inbuf == NULL)
-		return;
-	platform_release(object->inbuf->memory);
-	platform_release(object->inbuf);
+	struct inbuf *inbuf = object->inbuf;
+	struct view *view;
+
 	object->inbuf = NULL;
+	if (inbuf == NULL || --inbuf->references > 0)
+		return;
+	view = detach(inbuf);
+	if (view != NULL)
+		view_end(view);
+	platform_release(inbuf);
 }

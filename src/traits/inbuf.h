@@ -2,8 +2,9 @@
  * Bytes an object has read ahead: what fill_buf showed and nobody consumed, what a copy took and
  * could not pass on.  Every read of the object takes them first.
  *
- * They stand in a view of the driver's pool, in memory of the object's own, or in the host's (a
- * BufRead that a host implements).  An object without any holds no memory.
+ * They stand in a view (pool.h), or in memory of the object's class: the buffer of a buffered
+ * reader, the host's memory of a BufRead that a host implements.  An object without any holds no
+ * memory but this struct.  Objects that are one stream (a half and what it is a half of) share one.
  */
 #ifndef ABIO_INBUF_H
 #define ABIO_INBUF_H
@@ -13,12 +14,12 @@
 struct view;
 
 struct inbuf {
+	struct object *owner; /* whose class is told what was consumed */
 	uint8_t *data;
 	uint32_t start;
 	uint32_t end;
-	uint32_t capacity; /* of `memory`; 0 where there is none */
-	uint8_t *memory;   /* the object's own */
-	struct view *view; /* of the pool, given back when it is consumed */
+	struct view *view; /* NULL: `data` is memory of the owner's class */
+	uint32_t references;
 };
 
 static inline uint32_t inbuf_left(const struct object *object)
@@ -26,10 +27,28 @@ static inline uint32_t inbuf_left(const struct object *object)
 	return object->inbuf == NULL ? 0 : object->inbuf->end - object->inbuf->start;
 }
 
+/* Where they are; only while there are some. */
+static inline uint8_t *inbuf_data(const struct object *object)
+{
+	return object->inbuf->data + object->inbuf->start;
+}
+
+/* Made at first use; NULL without memory. */
+struct inbuf *inbuf_of(struct object *object);
+/* Makes a fresh object read what `other` has read ahead.  False without memory. */
+bool inbuf_share(struct object *object, struct object *other);
+/* For classes that fill: `length` bytes at `data` are there now, until they are consumed. */
+void inbuf_show(struct object *object, uint8_t *data, uint32_t length);
+/* The same in a view, which is the inbuf's from now on. */
+void inbuf_take(struct object *object, struct view *view, uint32_t length);
+/* The view goes to the caller, with all that was left in it. */
+struct view *inbuf_give(struct object *object, uint8_t **data, uint32_t *length);
 /* Moves bytes out; how many. */
 int64_t inbuf_read(struct object *object, const struct abio_iovec *iovecs, uint32_t count);
-/* The first `count` are done with. */
-void inbuf_consume(struct object *object, uint32_t count);
+/* The first `count` are done with.  0, or what the class says to it: they are gone all the same. */
+int32_t inbuf_consume(struct object *object, uint32_t count);
+/* The driver goes: a view of its pool ends. */
+void inbuf_end(struct object *object);
 void inbuf_destroy(struct object *object);
 
 #endif

@@ -20,7 +20,8 @@ static void received(struct request *request, int64_t result)
 
 	if (result > 0) {
 		operation->progress += (uint64_t)result;
-		view_post(request->view, operation->token, result, operation->progress);
+		view_post(request->view, operation->token, request->view->data, result,
+			  operation->progress);
 		request->view = NULL;
 	} else if (result != ABIO_E_CANCELED || operation->canceled || !request->canceled) {
 		/* Only a pause ends a request and not the receive. */
