@@ -23,6 +23,8 @@ struct driver;
 struct object;
 struct view;
 
+#define LENGTH_ROOM 256u
+
 enum request_code {
 	REQUEST_READ, /* a stream: data/length or iovecs/count */
 	REQUEST_WRITE,
@@ -35,13 +37,13 @@ enum request_code {
 	REQUEST_OPEN,    /* data: a path; flags: O_*; length: mode; result: a descriptor */
 	REQUEST_SYNC,    /* flags: ABIO_SYNC_* */
 	REQUEST_CLOSE,
-	REQUEST_TIMER, /* offset: nanoseconds */
+	REQUEST_TIMER,  /* offset: nanoseconds */
+	REQUEST_LENGTH, /* data: LENGTH_ROOM bytes for the backend; result: the length */
 	/* Of objects without a descriptor alone: */
 	REQUEST_FLUSH,
 	REQUEST_SHUTDOWN,
-	REQUEST_SEEK,   /* flags: ABIO_SEEK_*, offset: signed; result: the position */
-	REQUEST_LENGTH, /* result: the length */
-	REQUEST_FILL,   /* into object->inbuf; result: how much is there now, 0 at the end */
+	REQUEST_SEEK, /* flags: ABIO_SEEK_*, offset: signed; result: the position */
+	REQUEST_FILL, /* into object->inbuf; result: how much is there now, 0 at the end */
 };
 
 enum request_state {

@@ -256,6 +256,7 @@ static void perform(struct epoll_state *state, struct request *request)
 		break;
 	case REQUEST_OPEN:
 	case REQUEST_SYNC:
+	case REQUEST_LENGTH:
 	case REQUEST_CLOSE:
 	case REQUEST_READ_AT:
 	case REQUEST_WRITE_AT:

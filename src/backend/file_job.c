@@ -50,6 +50,9 @@ static void perform(struct job *job)
 	case REQUEST_SYNC:
 		request->result = sys.sync(request->fd, (request->flags & ABIO_SYNC_DATA) != 0);
 		break;
+	case REQUEST_LENGTH:
+		request->result = sys.length(request->fd);
+		break;
 	default:
 		request->result = transfer(request);
 		break;

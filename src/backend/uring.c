@@ -231,6 +231,8 @@ static void completed(struct driver *driver, struct request *request, int64_t re
 		failed(state, request, result);
 	else if (request->code == REQUEST_READY)
 		complete(request, readiness_of(result, request->flags));
+	else if (request->code == REQUEST_LENGTH)
+		complete(request, uring_length(request));
 	else
 		complete(request, result);
 }

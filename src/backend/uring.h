@@ -40,6 +40,9 @@ static inline struct uring_state *uring_state_of(struct driver *driver)
 /* uring_prepare.c: fills a submission entry for a request. */
 void uring_prepare(struct uring_state *state, struct request *request, struct io_uring_sqe *sqe);
 
+/* What a completed REQUEST_LENGTH found. */
+int64_t uring_length(const struct request *request);
+
 /* uring_pool.c: a buffer goes to the kernel; whether it has them (else receives wait for data and
  * then read); the views of the last poll go back. */
 void uring_pool_give(struct uring_state *state, struct view *view);

@@ -6,11 +6,13 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "compat.h"
 #include "object.h"
 #include "pool.h"
 #include "readiness.h"
+#include "sys.h"
 #include "uring.h"
 
 #define BACKOFF_NS 1000000
@@ -18,6 +20,7 @@
 _Static_assert(sizeof(struct msghdr) <= sizeof(((struct request *)0)->scratch), "msghdr fits");
 _Static_assert(sizeof(struct __kernel_timespec) <= sizeof(((struct request *)0)->scratch),
 	       "timespec fits");
+_Static_assert(sizeof(struct statx) <= LENGTH_ROOM, "statx fits");
 
 static uint32_t poll_bits(const struct request *request)
 {
@@ -147,10 +150,22 @@ static void prepare_direct(struct uring_state *state, struct request *request,
 	case REQUEST_CLOSE:
 		io_uring_prep_close(sqe, request->fd);
 		break;
+	case REQUEST_LENGTH:
+		io_uring_prep_statx(sqe, request->fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_SIZE,
+				    request->data);
+		break;
 	default:
 		prepare_timeout(request, sqe, request->offset);
 		break;
 	}
+}
+
+/* A device is as long as it says itself; asking it does not wait. */
+int64_t uring_length(const struct request *request)
+{
+	const struct statx *status = request->data;
+
+	return S_ISBLK(status->stx_mode) ? sys.length(request->fd) : (int64_t)status->stx_size;
 }
 
 void uring_prepare(struct uring_state *state, struct request *request, struct io_uring_sqe *sqe)

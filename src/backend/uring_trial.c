@@ -25,7 +25,7 @@ static const uint8_t needed[] = {
 	IORING_OP_SENDMSG,      IORING_OP_RECVMSG, IORING_OP_TIMEOUT, IORING_OP_ACCEPT,
 	IORING_OP_ASYNC_CANCEL, IORING_OP_CONNECT, IORING_OP_OPENAT,  IORING_OP_CLOSE,
 	IORING_OP_READ,         IORING_OP_WRITE,   IORING_OP_SEND,    IORING_OP_RECV,
-	IORING_OP_POLL_ADD,
+	IORING_OP_POLL_ADD,     IORING_OP_STATX,
 };
 
 int32_t uring_setup(struct io_uring *ring, bool deferred, uint32_t entries, uint32_t completions,

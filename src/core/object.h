@@ -28,9 +28,10 @@ struct object_class {
 	bool slow_close; /* closing may wait for a device: left to the backend */
 	uint32_t caps;   /* ABIO_CAP_* */
 	/*
-	 * An object without a descriptor: `perform` does one of its requests, from inside a turn; it
-	 * ends it with request_finish, or keeps it as SUBMITTED or WAITING until later.  `withdraw`
-	 * asks one that was kept to end; it may end now or later.  NULL: requests go to the backend.
+	 * An object without a descriptor: `perform` does one of its requests, from inside a turn;
+	 * it ends it with request_finish, or keeps it as SUBMITTED or WAITING until later.
+	 * `withdraw` asks one that was kept to end; it may end now or later.  NULL: requests go to
+	 * the backend.
 	 */
 	void (*perform)(struct request *request);
 	void (*withdraw)(struct request *request);
@@ -54,7 +55,18 @@ struct object_class {
 				uint32_t count, uint64_t offset);
 	int32_t (*ready_now)(struct object *object, uint32_t interest);
 	int32_t (*shutdown_write)(struct object *object);
-	/* Whether what the object itself holds back is out: 0, ABIO_WOULD_BLOCK or a code.  May be NULL. */
+	/*
+	 * Of an object without a descriptor that seeks: where it stands, behind what is in its
+	 * inbuf and before what is in its outbox.  0 or a code.
+	 */
+	int32_t (*position)(struct object *object, uint64_t *position);
+	/*
+	 * Bytes of `extra` that an operation which is passed on to the object needs: the system's
+	 * answer, or the operations underneath.
+	 */
+	uint32_t reserve;
+	/* Whether what the object itself holds back is out: 0, ABIO_WOULD_BLOCK or a code.  May be
+	 * NULL. */
 	int32_t (*try_flush)(struct object *object);
 	const struct ready_slots *ready;
 	const struct read_slots *read;

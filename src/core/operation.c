@@ -148,10 +148,11 @@ void operation_accept(struct operation *operation, enum operation_side side)
 	if (object == NULL)
 		return;
 	list_append(&object->operations, &operation->in_object);
-	if (side == SIDE_READ) {
+	if (side == SIDE_READ || side == SIDE_BOTH) {
 		check(object->reader == NULL);
 		object->reader = operation;
-	} else if (side == SIDE_WRITE) {
+	}
+	if (side == SIDE_WRITE || side == SIDE_BOTH) {
 		check(object->writer == NULL);
 		object->writer = operation;
 	}
@@ -207,7 +208,7 @@ void operation_finish(struct operation *operation, int64_t result)
 		buffer_bring_home(operation->buffer, event);
 	if (operation->reply == NULL)
 		driver_post(operation->driver, &operation->node);
-	if (object != NULL && operation->side == SIDE_WRITE)
+	if (object != NULL && operation->side >= SIDE_WRITE)
 		outbox_continue(object);
 	/* Whoever is told of it holds the object: it can close here, not vanish. */
 	if (object != NULL)

@@ -14,7 +14,8 @@
 enum operation_side {
 	SIDE_NONE,
 	SIDE_READ,
-	SIDE_WRITE
+	SIDE_WRITE,
+	SIDE_BOTH, /* a seek: reads and writes depend on it */
 };
 
 struct operation {
@@ -39,7 +40,7 @@ struct operation {
 	uint8_t *data;
 	uint64_t progress;
 	uint64_t offset;
-	void *extra; /* iovecs, path, address: freed at the end */
+	void *extra;           /* iovecs, path, address: freed at the end */
 	struct buffer *buffer; /* lent, and brought home by the terminal event */
 	/*
 	 * An operation of the library's own on an object, such as that of an adapter on what is

@@ -35,11 +35,13 @@ const struct object_class file_class = {
 	.positional = true,
 	.slow_close = true,
 	.caps = ABIO_CAP_VECTORED,
+	.reserve = LENGTH_ROOM,
 	.try_readv_at = try_readv_at,
 	.read = &file_read_slots,
 	.write = &file_write_slots,
 	.read_at = &file_read_at_slots,
 	.write_at = &file_write_at_slots,
+	.seek = &seek_slots,
 };
 
 static int32_t system_flags(const struct abio_open_options *options)

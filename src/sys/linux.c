@@ -6,11 +6,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -95,6 +97,18 @@ static int64_t do_pwritev(int fd, const struct iovec *iovecs, int count, int64_t
 static int64_t do_sync(int fd, int data_only)
 {
 	return CALL(data_only ? fdatasync(fd) : fsync(fd));
+}
+
+static int64_t do_length(int fd)
+{
+	struct stat stat;
+	uint64_t size = 0;
+	int64_t error = CALL(fstat(fd, &stat));
+
+	if (error < 0 || !S_ISBLK(stat.st_mode))
+		return error < 0 ? error : stat.st_size;
+	error = CALL(ioctl(fd, BLKGETSIZE64, &size));
+	return error < 0 ? error : (int64_t)size;
 }
 
 static int64_t do_pipe(int fds[2])
@@ -392,27 +406,27 @@ static int64_t do_clock(void)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-#define LINUX_TABLE                                                                             \
-	{                                                                                       \
-		.close = do_close, .fstat = do_fstat, .get_flags = do_get_flags,                \
-		.set_flags = do_set_flags, .duplicate = do_duplicate, .poll = do_poll,          \
-		.open = do_open, .preadv = do_preadv, .preadv_nowait = do_preadv_nowait,        \
-		.pwritev = do_pwritev, .sync = do_sync, .pipe = do_pipe, .readv = do_readv,     \
-		.writev = do_writev, .socket = do_socket, .bind = do_bind, .listen = do_listen, \
-		.connect = do_connect, .accept = do_accept, .receive = do_receive,              \
-		.send = do_send, .shutdown = do_shutdown, .get_option = do_get_option,          \
-		.set_option = do_set_option, .local_address = do_local_address,                 \
-		.peer_address = do_peer_address, .event_create = do_event_create,               \
-		.event_ring = do_event_ring, .event_drain = do_event_drain,                     \
-		.epoll_create = do_epoll_create, .epoll_control = do_epoll_control,             \
-		.epoll_take = do_epoll_take, .timer_create = do_timer_create,                   \
-		.timer_set = do_timer_set, .ring_create = do_ring_create,                       \
-		.ring_destroy = do_ring_destroy, .ring_enable = do_ring_enable,                 \
-		.ring_register = do_ring_register, .ring_event = do_ring_event,                 \
-		.ring_probe = do_ring_probe, .ring_buffers = do_ring_buffers,                   \
-		.ring_enter = do_ring_enter, .thread_start = do_thread_start,                   \
-		.thread_alive = do_thread_alive, .names = do_names, .mark_page = do_mark_page,  \
-		.clock = do_clock,                                                              \
+#define LINUX_TABLE                                                                           \
+	{                                                                                     \
+		.close = do_close, .fstat = do_fstat, .get_flags = do_get_flags,              \
+		.set_flags = do_set_flags, .duplicate = do_duplicate, .poll = do_poll,        \
+		.open = do_open, .preadv = do_preadv, .preadv_nowait = do_preadv_nowait,      \
+		.pwritev = do_pwritev, .sync = do_sync, .length = do_length, .pipe = do_pipe, \
+		.readv = do_readv, .writev = do_writev, .socket = do_socket, .bind = do_bind, \
+		.listen = do_listen, .connect = do_connect, .accept = do_accept,              \
+		.receive = do_receive, .send = do_send, .shutdown = do_shutdown,              \
+		.get_option = do_get_option, .set_option = do_set_option,                     \
+		.local_address = do_local_address, .peer_address = do_peer_address,           \
+		.event_create = do_event_create, .event_ring = do_event_ring,                 \
+		.event_drain = do_event_drain, .epoll_create = do_epoll_create,               \
+		.epoll_control = do_epoll_control, .epoll_take = do_epoll_take,               \
+		.timer_create = do_timer_create, .timer_set = do_timer_set,                   \
+		.ring_create = do_ring_create, .ring_destroy = do_ring_destroy,               \
+		.ring_enable = do_ring_enable, .ring_register = do_ring_register,             \
+		.ring_event = do_ring_event, .ring_probe = do_ring_probe,                     \
+		.ring_buffers = do_ring_buffers, .ring_enter = do_ring_enter,                 \
+		.thread_start = do_thread_start, .thread_alive = do_thread_alive,             \
+		.names = do_names, .mark_page = do_mark_page, .clock = do_clock,              \
 	}
 
 const struct sys_table sys_linux = LINUX_TABLE;

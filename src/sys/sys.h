@@ -35,6 +35,7 @@ struct sys_table {
 	int64_t (*preadv_nowait)(int fd, const struct iovec *iovecs, int count, int64_t offset);
 	int64_t (*pwritev)(int fd, const struct iovec *iovecs, int count, int64_t offset);
 	int64_t (*sync)(int fd, int data_only);
+	int64_t (*length)(int fd); /* of a block device too */
 	/* pipes and other character streams; writing never raises SIGPIPE */
 	int64_t (*pipe)(int fds[2]);
 	int64_t (*readv)(int fd, const struct iovec *iovecs, int count);

@@ -12,6 +12,7 @@ static void adopt_traits(struct adapter *adapter, const struct object_class *cla
 	const struct object_class *inner = adapter->inner->class;
 
 	adapter->class = *class;
+	adapter->class.reserve = (uint32_t)sizeof(struct operation) + inner->reserve;
 	adapter->class.caps |= inner->caps & (ABIO_CAP_CALLS_HOST | ABIO_CAP_VECTORED);
 	if (inner->ready == NULL)
 		adapter->class.ready = NULL;
@@ -40,7 +41,8 @@ int32_t adapter_create(struct object *inner, const struct object_class *class, s
 
 	if (object == NULL)
 		return PLATFORM_NO_MEMORY;
-	adapter = platform_allocate(size);
+	/* Behind it, what passing on its own requests takes. */
+	adapter = platform_allocate(size + inner->class->reserve);
 	error = adapter == NULL ? PLATFORM_NO_MEMORY : handle_retain(inner->id);
 	if (error < 0) {
 		platform_release(adapter);
@@ -51,6 +53,7 @@ int32_t adapter_create(struct object *inner, const struct object_class *class, s
 	adapter->object = object;
 	adapter->inner = inner;
 	adapter->inner_id = inner->id;
+	adapter->room = (uint8_t *)adapter + size;
 	adopt_traits(adapter, class);
 	object->own = adapter;
 	object->class = &adapter->class;
@@ -122,10 +125,13 @@ static void transfer(struct adapter *adapter, struct request *request)
 	}
 }
 
-/* What an operation that is passed on reserved for it (stream.c). */
+/* What an operation that is passed on reserved for it (stream.c); it has the rest. */
 static struct operation *reserved(struct request *request)
 {
-	return operation_of(request)->extra;
+	struct operation *operation = operation_of(request)->extra;
+
+	operation->extra = operation + 1;
+	return operation;
 }
 
 void adapter_perform(struct request *request)
@@ -188,6 +194,15 @@ int64_t adapter_try_writev(struct object *object, const struct abio_iovec *iovec
 	return inner->class->write->try_writev == NULL
 		       ? ABIO_WOULD_BLOCK
 		       : inner->class->write->try_writev(inner, iovecs, count, 0);
+}
+
+int32_t adapter_position(struct object *object, uint64_t *position)
+{
+	struct object *inner = adapter_of(object)->inner;
+
+	if (inner->state != OBJECT_OPEN || inner->driver->shut)
+		return ABIO_E_CLOSED;
+	return inner->class->seek->stream_position(inner, position);
 }
 
 int32_t adapter_try_flush(struct object *object)

@@ -19,6 +19,7 @@ struct adapter {
 	uint64_t inner_id;
 	struct operation reading; /* on inner, for `read` */
 	struct operation writing; /* on inner, for `write` */
+	void *room;               /* what one of these needs as `extra` to be passed on */
 	struct request *read;     /* the adapter's request that is being answered, or NULL */
 	struct request *write;
 };
@@ -42,6 +43,7 @@ int32_t adapter_ready_now(struct object *object, uint32_t interest);
 int64_t adapter_try_readv(struct object *object, const struct abio_iovec *iovecs, uint32_t count);
 int64_t adapter_try_writev(struct object *object, const struct abio_iovec *iovecs, uint32_t count);
 int32_t adapter_try_flush(struct object *object);
+int32_t adapter_position(struct object *object, uint64_t *position);
 /* Drops the reference on what is underneath. */
 void adapter_let_go(struct adapter *adapter);
 
@@ -49,13 +51,14 @@ void adapter_let_go(struct adapter *adapter);
  * Operations on an object for the library itself, in `operation`'s memory; `reply` is called once,
  * now or later, also when the object refuses.
  */
-void inner_read(struct object *object, struct operation *operation,
-		const struct abio_iovec *iovecs, uint32_t count,
-		void (*reply)(struct operation *operation, int64_t result), void *owner);
+void inner_read(struct object *object, struct operation *operation, const struct abio_iovec *iovecs,
+		uint32_t count, void (*reply)(struct operation *operation, int64_t result),
+		void *owner);
 void inner_write(struct object *object, struct operation *operation,
 		 const struct abio_iovec *iovecs, uint32_t count,
 		 void (*reply)(struct operation *operation, int64_t result), void *owner);
-/* REQUEST_READY (argument: interest), _FLUSH, _SHUTDOWN, _SEEK (whence, offset), _LENGTH. */
+/* REQUEST_READY (argument: interest), _FLUSH, _SHUTDOWN, _SEEK (whence, offset), _LENGTH.
+ * `operation->extra` is what object->class->reserve asks for. */
 void inner_ask(struct object *object, struct operation *operation, enum request_code code,
 	       uint32_t argument, uint64_t offset,
 	       void (*reply)(struct operation *operation, int64_t result), void *owner);

@@ -28,6 +28,7 @@ static void perform_write_half(struct request *request)
 	}
 	request->state = REQUEST_SUBMITTED;
 	adapter->write = request;
+	adapter->writing.extra = adapter->room;
 	inner_ask(adapter->inner, &adapter->writing, REQUEST_SHUTDOWN, 0, 0, shut, adapter);
 }
 

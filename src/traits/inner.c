@@ -14,7 +14,8 @@ static void transfer(struct transfer *transfer, struct operation *operation,
 	int32_t error = usable(object);
 
 	if (object->class->positional) {
-		transfer->code = transfer->code == REQUEST_READ ? REQUEST_READ_AT : REQUEST_WRITE_AT;
+		transfer->code = transfer->code == REQUEST_READ ? REQUEST_READ_AT
+								: REQUEST_WRITE_AT;
 		transfer->cursor = true;
 	}
 	if (count == 1) {
@@ -36,9 +37,9 @@ static void transfer(struct transfer *transfer, struct operation *operation,
 	operation->reply(operation, error);
 }
 
-void inner_read(struct object *object, struct operation *operation,
-		const struct abio_iovec *iovecs, uint32_t count,
-		void (*reply)(struct operation *operation, int64_t result), void *owner)
+void inner_read(struct object *object, struct operation *operation, const struct abio_iovec *iovecs,
+		uint32_t count, void (*reply)(struct operation *operation, int64_t result),
+		void *owner)
 {
 	struct transfer read = { .object = object,
 				 .code = REQUEST_READ,
@@ -71,10 +72,10 @@ static int32_t begin(struct object *object, struct operation *operation, enum re
 		return flush_begin(operation);
 	case REQUEST_SHUTDOWN:
 		return object->class->write->shutdown == NULL ? ABIO_E_UNSUPPORTED
-							     : shutdown_begin(operation);
+							      : shutdown_begin(operation);
 	default:
 		return object->class->seek == NULL ? ABIO_E_UNSUPPORTED
-						  : seek_begin(operation, code);
+						   : seek_begin(operation, code);
 	}
 }
 
@@ -83,8 +84,10 @@ void inner_ask(struct object *object, struct operation *operation, enum request_
 	       void (*reply)(struct operation *operation, int64_t result), void *owner)
 {
 	int32_t error = usable(object);
+	void *extra = operation->extra;
 
 	operation_prepare(operation, object, reply, owner);
+	operation->extra = extra;
 	operation->request.flags = argument;
 	operation->request.offset = offset;
 	if (error == 0)

@@ -128,9 +128,9 @@ void flush_rest(struct operation *operation, int32_t error)
 
 struct operation *passing_create(struct object *self, uint64_t token)
 {
-	if (self->class->perform == NULL)
+	if (self->class->reserve == 0)
 		return operation_create(self->driver, self, token);
-	return operation_create_with(self->driver, self, token, sizeof(struct operation));
+	return operation_create_with(self->driver, self, token, self->class->reserve);
 }
 
 static int32_t start_write(struct object *self, const void *data, uint32_t length, uint32_t flags,

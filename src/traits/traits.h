@@ -10,8 +10,9 @@
 
 #define TRANSFER_MAX 0x7ffff000u /* most bytes of one transfer, as Linux has it */
 #define IOVEC_MAX    1024u       /* most pieces of one vectored transfer */
-#define FILE_STEP    (1u << 20) /* most bytes a file moves in one step: a step is not interruptible \
-				 */
+#define FILE_STEP                                                                      \
+	(1u << 20) /* most bytes a file moves in one step: a step is not interruptible \
+		    */
 
 extern const struct ready_slots stream_ready_slots;
 extern const struct read_slots stream_read_slots;
@@ -20,7 +21,7 @@ extern const struct buf_read_slots stream_buf_read_slots;
 extern const struct buf_write_slots stream_buf_write_slots;
 extern const struct owned_read_slots owned_read_slots;
 extern const struct owned_write_slots owned_write_slots;
-extern const struct seek_slots file_seek_slots;
+extern const struct seek_slots seek_slots;
 extern const struct split_slots split_slots;
 extern const struct read_slots file_read_slots;
 extern const struct write_slots file_write_slots;
@@ -39,8 +40,8 @@ void vector_clamp(const struct abio_iovec *iovecs, uint32_t count, uint32_t limi
 		  struct abio_iovec *first, uint64_t *total);
 
 /*
- * Drops `moved` bytes from the front of an array of the library's own, which starts at `whole` and of
- * which *iovecs and *count are what is left.
+ * Drops `moved` bytes from the front of an array of the library's own, which starts at `whole` and
+ * of which *iovecs and *count are what is left.
  */
 void vector_advance(struct abio_iovec *whole, const struct abio_iovec **iovecs, uint32_t *count,
 		    uint64_t moved);
@@ -72,8 +73,8 @@ int32_t ready_begin(struct operation *operation);
 int32_t flush_begin(struct operation *operation);
 int32_t shutdown_begin(struct operation *operation);
 int32_t seek_begin(struct operation *operation, enum request_code code);
-/* An operation that an object without a descriptor may have to pass on: what that takes is in its
- * `extra`, reserved.  NULL without memory. */
+/* An operation that the object may have to pass on: what that takes (class->reserve) is in its
+ * `extra`.  NULL without memory. */
 struct operation *passing_create(struct object *object, uint64_t token);
 
 /* A flush whose bytes have left the outbox: what the object itself holds back is next. */

@@ -30,6 +30,7 @@ static struct platform_memory memory;
 	X(pwritev, (int fd, const struct iovec *iovecs, int count, int64_t offset),                \
 	  (fd, iovecs, count, offset))                                                             \
 	X(sync, (int fd, int data_only), (fd, data_only))                                          \
+	X(length, (int fd), (fd))                                                                  \
 	X(pipe, (int fds[2]), (fds))                                                               \
 	X(readv, (int fd, const struct iovec *iovecs, int count), (fd, iovecs, count))             \
 	X(writev, (int fd, const struct iovec *iovecs, int count), (fd, iovecs, count))            \

@@ -186,6 +186,9 @@ static void use_file(struct scenario *s)
 		child_fail("readv_at brought other bytes");
 	outcome(s, START(s, abio_sync, file, ABIO_SYNC_DATA));
 	note(s, abio_try_read_at(file, back, 10, 0, 0));
+	moved = outcome(s, START(s, abio_seek, file, ABIO_SEEK_END, -1, 0));
+	if (whole && moved >= 0 && moved != RECORD && moved != RECORD - 1)
+		child_fail("the file ends at %lld", (long long)moved);
 	close_io(s, file);
 }
 

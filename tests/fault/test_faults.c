@@ -65,6 +65,7 @@ static const struct injection injections[] = {
 	{ FAULT_pwritev, EIO, NONE },
 	{ FAULT_pwritev, ENOSPC, NONE },
 	{ FAULT_sync, EIO, NONE },
+	{ FAULT_length, EIO, NONE },
 	{ FAULT_pipe, EMFILE, NONE },
 	{ FAULT_pipe, ENFILE, NONE },
 	{ FAULT_readv, EIO, NONE },

@@ -25,6 +25,7 @@
 	X(poll, (int fd, int16_t events, int64_t timeout_ns), (fd, events, timeout_ns))            \
 	X(open, (const char *path, int flags, mode_t mode), (path, flags, mode))                   \
 	X(sync, (int fd, int data_only), (fd, data_only))                                          \
+	X(length, (int fd), (fd))                                                                  \
 	X(pipe, (int fds[2]), (fds))                                                               \
 	X(socket, (int family, int type, int protocol), (family, type, protocol))                  \
 	X(bind, (int fd, const struct sockaddr *address, socklen_t length), (fd, address, length)) \
