@@ -37,9 +37,9 @@ struct object_class {
 	void (*withdraw)(struct request *request);
 	/*
 	 * BufRead of an object without a descriptor, which answers REQUEST_FILL too: try_fill puts
-	 * bytes into object->inbuf when there are none (inbuf_show), without waiting: how many, 0 at
-	 * the end, ABIO_WOULD_BLOCK or a code.  `consumed` is told of bytes it has shown that are
-	 * done with: 0 or a code.  Both may be NULL.
+	 * bytes into object->inbuf when there are none (inbuf_show), without waiting: how many, 0
+	 * at the end, ABIO_WOULD_BLOCK or a code.  `consumed` is told of bytes it has shown that
+	 * are done with: 0 or a code.  Both may be NULL.
 	 */
 	int64_t (*try_fill)(struct object *object);
 	int32_t (*consumed)(struct object *object, uint32_t count);

@@ -86,6 +86,24 @@ struct view *inbuf_give(struct object *object, uint8_t **data, uint32_t *length)
 	return detach(object->inbuf);
 }
 
+static bool stays_with_class(const struct inbuf *inbuf)
+{
+	return inbuf->view == NULL && inbuf->owner->class->consumed != NULL;
+}
+
+uint32_t inbuf_ahead(const struct object *object)
+{
+	return inbuf_left(object) == 0 || stays_with_class(object->inbuf) ? 0 : inbuf_left(object);
+}
+
+void inbuf_drop(struct object *object)
+{
+	struct view *view = object->inbuf == NULL ? NULL : detach(object->inbuf);
+
+	if (view != NULL)
+		view_end(view);
+}
+
 int32_t inbuf_consume(struct object *object, uint32_t count)
 {
 	struct inbuf *inbuf = object->inbuf;
@@ -95,7 +113,7 @@ int32_t inbuf_consume(struct object *object, uint32_t count)
 	if (count == 0)
 		return 0;
 	inbuf->start += count;
-	if (inbuf->view == NULL && inbuf->owner->class->consumed != NULL)
+	if (stays_with_class(inbuf))
 		return inbuf->owner->class->consumed(inbuf->owner, count);
 	if (inbuf->start < inbuf->end)
 		return 0;

@@ -47,6 +47,13 @@ struct view *inbuf_give(struct object *object, uint8_t **data, uint32_t *length)
 int64_t inbuf_read(struct object *object, const struct abio_iovec *iovecs, uint32_t count);
 /* The first `count` are done with.  0, or what the class says to it: they are gone all the same. */
 int32_t inbuf_consume(struct object *object, uint32_t count);
+/*
+ * How far the object is behind what it stands on: bytes its class has given away.  What a class is
+ * told of when it is consumed is still the class's.
+ */
+uint32_t inbuf_ahead(const struct object *object);
+/* What is there is not what comes next any more: the object has moved. */
+void inbuf_drop(struct object *object);
 /* The driver goes: a view of its pool ends. */
 void inbuf_end(struct object *object);
 void inbuf_destroy(struct object *object);

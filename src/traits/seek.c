@@ -50,8 +50,8 @@ static void passed_on(struct request *request, int64_t result)
 {
 	struct object *object = request->object;
 
-	if (result >= 0 && inbuf_left(object) > 0)
-		inbuf_consume(object, inbuf_left(object));
+	if (result >= 0)
+		inbuf_drop(object);
 	operation_finish(operation_of(request), result);
 }
 
@@ -67,7 +67,7 @@ static void pass_on(struct operation *operation)
 	int64_t offset = (int64_t)request->offset;
 
 	if (request->flags == ABIO_SEEK_CURRENT &&
-	    __builtin_sub_overflow(offset, (int64_t)inbuf_left(operation->object), &offset)) {
+	    __builtin_sub_overflow(offset, (int64_t)inbuf_ahead(operation->object), &offset)) {
 		operation_finish(operation, ABIO_E_ARGUMENT);
 		return;
 	}
@@ -150,7 +150,7 @@ static int32_t stream_position(struct object *self, uint64_t *position)
 		error = self->class->position(self, &at);
 	if (error < 0)
 		return error;
-	*position = at - inbuf_left(self) + (outbox_taken(self) - outbox_gone(self));
+	*position = at - inbuf_ahead(self) + (outbox_taken(self) - outbox_gone(self));
 	return 0;
 }
 
