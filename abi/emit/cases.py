@@ -52,6 +52,10 @@ WHERE = {
 }
 
 
+# Types that are a pointer which is never NULL, or NULL only where its length is 0.
+POINTERS = ("in_bytes", "out_bytes", "in_array", "inout_array", "in", "inout", "tables", "out")
+
+
 @dataclass(frozen=True)
 class Case:
     """One row: `refused` says that the answer must be `code`, else that it must be anything but."""
@@ -71,9 +75,7 @@ def good(desc: Description, arg: Arg) -> int | str:
     kind = arg.type
     if kind.kind in ("driver", "io", "buffer", "handle"):
         return "handle"
-    if kind.kind in ("also_io", "also_buffer"):
-        return kind.kind
-    if kind.kind in ("user", "tables"):
+    if kind.kind in ("also_io", "also_buffer", "user", "tables"):
         return kind.kind
     if kind.kind in ("in_bytes", "out_bytes"):
         return "memory"
@@ -154,8 +156,7 @@ def changes(desc: Description, arg: Arg) -> list[tuple[str, str, bool]]:
     """What can be wrong with one argument: change, code, refused."""
     kind = arg.type
     bad = [("null", "ARGUMENT", True)]
-    pointers = ("in_bytes", "out_bytes", "in_array", "inout_array", "in", "inout", "tables")
-    if kind.kind in (*pointers, "out", "events"):
+    if kind.kind in POINTERS or kind.kind == "events":
         return bad
     if kind.kind in ("also_io", "also_buffer"):
         return [("no_handle", "HANDLE", True), ("other_kind", "HANDLE", True)]

@@ -6,8 +6,9 @@ from . import c
 from .model import Arg, Description, Function, Trait
 
 ABOUT = """dispatch.c: every public function.  It checks in this order: the handle (forked, handle, wrong
-thread, closed), the slot (unsupported), the structs (too new), the other arguments (argument),
-and then calls what slots.h declares.  Nothing the host owns is written on failure."""
+thread, closed), the other handles (forked, handle), the slot (unsupported), the structs (too new),
+the other arguments (argument), and then calls what slots.h declares.  Nothing the host owns is
+written on failure."""
 
 
 def how(function: Function) -> str:

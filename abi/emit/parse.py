@@ -60,6 +60,8 @@ KINDS = {str: "a text", int: "an integer", bool: "true or false", list: "a list"
 
 def take(item: str, table: dict[str, Any], key: str, kind: type, default: Any = None) -> Any:
     """One key of a table, of the right TOML type; without a default it must be there."""
+    if not isinstance(table, dict):
+        raise Bad(item, f"must be a table, not {table!r}")
     if key not in table:
         if default is None:
             raise Bad(item, f"has no `{key}`")
@@ -390,14 +392,14 @@ IMPL_TYPES = ("in_bytes", "out_bytes", "in_array", "out", "u32", "i32", "u64", "
 
 
 def read_impls(out: Description, raw: dict[str, Any]) -> None:
-    ids = {v.name for g in out.constants if g.group == "TRAIT" for v in g.values}
+    ids = {t.id for t in out.traits}
     for table in raw.get("impl", []):
         name = name_of("impl", table)
         item = f"impl {name}"
         known(item, table, "name id doc slots since")
         number = take(item, table, "id", str)
         if number not in ids or number in [i.id for i in out.impls]:
-            raise Bad(item, f"its id {number!r} is no free constant of TRAIT")
+            raise Bad(item, f"its id {number!r} is no trait's, or there twice")
         if name in [i.name for i in out.impls]:
             raise Bad(item, "is there twice")
         slots: list[ImplSlot] = []
@@ -405,7 +407,8 @@ def read_impls(out: Description, raw: dict[str, Any]) -> None:
             slot = name_of(f"{item} slot", entry)
             where = f"{item}.{slot}"
             known(where, entry, "name args doc")
-            args = read_args(where, {"args": [["user", "user"], *entry.get("args", [])]}, out)
+            own = take(where, entry, "args", list, [])
+            args = read_args(where, {"args": [["user", "user"], *own]}, out)
             if slot == "head" or slot in [s.name for s in slots]:
                 raise Bad(where, "is not usable, or there twice")
             for arg in args[1:]:

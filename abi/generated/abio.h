@@ -4,15 +4,29 @@
  * WHAT IT IS
  * A host makes one driver per thread (abio_driver_create), watches the driver's one descriptor
  * (abio_driver_fd) for reading in the loop it has already, and when it is readable calls
- * abio_driver_poll, which fills an array of events.  Between polls it starts operations.  The
- * library never calls the host: results are pulled.  A host without a loop calls abio_driver_wait
- * instead.
+ * abio_driver_poll, which fills an array of events.  Between polls it starts operations.  Results
+ * are pulled: the library never calls the host, but for the slots of objects that the host itself
+ * implements, and those only inside a call of the host's own.  A host without a loop calls
+ * abio_driver_wait instead.
  *
- * An io is anything that does IO: a file, a socket, a pipe, a listener.  What it can do is told by
- * its traits: Ready, Read, Write, BufRead (receive), BufWrite (put), ReadAt, WriteAt, Accept.
- * Every function of a trait comes in one of two forms.  try_ functions act now on borrowed memory
+ * An io is anything that does IO: a file, a socket, a pipe, a terminal, a listener, an adapter over
+ * another io, an object that the host implements.  What it can do is told by its traits
+ * (abio_query):
+ *   Ready       waits until it is ready, lending no memory
+ *   Read, Write transfer the host's memory; a file has its cursor in the handle
+ *   BufRead     lends the host memory of the library's with what was read: receive, fill_buf, lines
+ *   BufWrite    takes copies, or lends memory to be written to: put, reserve and commit
+ *   OwnedRead, OwnedWrite  transfer a buffer that the library has until it comes home
+ *   Seek        moves the cursor
+ *   ReadAt, WriteAt  transfer at an offset, any number at once
+ *   Accept      hands out connections
+ *   Split       makes two handles of one duplex object, one for each direction
+ *   Datagram    receives and sends messages, each with an address
+ * Every function of a trait comes in one of three forms.  try_ functions act now on borrowed memory
  * and may answer ABIO_WOULD_BLOCK.  The others start an operation now and report later, by an
- * event.
+ * event: with memory of the host's that is lent to it, or with memory of the library's, in a view
+ * or a buffer.  All that a trait offers is there for every object that has it, whoever implements
+ * the object.
  *
  * ERRORS
  * Functions return int32_t.  >= 0 is the value, < 0 is a code.  -1 to -4095 are -errno and only
@@ -23,7 +37,8 @@
  * The end of a stream is a read of 0 bytes where the length was not 0.  A length of 0 never waits
  * and is not the end.
  * Checks are made in this order: FORKED, HANDLE, WRONG_THREAD, CLOSED, UNSUPPORTED, TOO_NEW,
- * ARGUMENT, BUSY.  A call that refuses has written nothing of the host's.
+ * ARGUMENT, BUSY.  Where a call takes more than one handle, FORKED and HANDLE of the others come
+ * between CLOSED and UNSUPPORTED.  A call that refuses has written nothing of the host's.
  *
  * OPERATIONS, EVENTS, TOKENS
  * A start function returns 0: accepted, and exactly one terminal event with its token follows,
@@ -48,11 +63,47 @@
  * try_ functions and abio_put borrow memory for the call.  Arrays of abio_iovec, structs, names and
  * paths are copied at start: only the memory they point to is lent.
  * A view (ABIO_EVENT_VIEW) is the library's memory.  It is valid until the next abio_driver_poll or
- * abio_driver_wait of its driver begins.
+ * abio_driver_wait of its driver begins.  Those of abio_fill_buf and abio_reserve live longer: that
+ * of a fill until its last byte is consumed, the next fill or read ends, or the io is released, and
+ * closing does not end it; that of a reserve until the next commit, reserve, put, write or flush,
+ * or until the io is released.
  * Structs are the host's.  A struct that is passed in begins with its own size: what is missing at
  * its end counts as zero, what the library does not know must be zero (ABIO_E_TOO_NEW).  Of a
  * struct that is filled only `size` is read; what the library does not know is set to zero, and
  * nothing behind `size` is written.
+ *
+ * BUFFERS
+ * A buffer (abio_buffer) is memory that an operation may keep: of the library's own
+ * (abio_buffer_alloc, aligned as asked), of the host's (abio_buffer_wrap), or drawn from a pool
+ * that is made once (abio_buffer_pool, abio_buffer_draw).  It knows how far it holds data and how
+ * far it was ever written: filled <= initialized <= capacity; reads append behind `filled`.  An
+ * operation that is given one has it until the terminal event brings it home (ABIO_EVENT_BUFFER and
+ * `handle`), in every outcome; meanwhile it answers ABIO_E_BUSY and its memory is not to be
+ * touched.  A buffer is reference-counted like an io, and of no thread.  Wrapped memory is the
+ * host's again when the event with ABIO_EVENT_RELEASED says so, never earlier.
+ *
+ * ADAPTERS
+ * abio_split, abio_take, abio_chain, abio_buf_reader and abio_buf_writer make a new io over one
+ * that is there.  An adapter holds a reference on what is underneath, so the handle below may be
+ * released at once; it passes on every trait that still makes sense, and what it does below is an
+ * operation of the library's own, without token or event.  Releasing an adapter closes the adapter
+ * alone.
+ *
+ * DATAGRAMS
+ * On a datagram socket a read takes one message and a write sends one; any number may wait in each
+ * direction, and they are served in the order they were started.  An empty message is a result of
+ * 0, not an end.  What does not fit into the memory of a read is lost, and ABIO_EVENT_TRUNCATED
+ * says so.
+ *
+ * OBJECTS THAT THE HOST IMPLEMENTS
+ * abio_object_create makes an io of tables of functions that the host wrote, and every function
+ * here works on it, adapters too.  A slot either acts now and answers ABIO_WOULD_BLOCK when it
+ * cannot (the host then calls abio_object_notify when it can), or starts something and answers
+ * ABIO_PENDING (the host then calls abio_object_complete).  Success is > 0, the end is
+ * ABIO_HOST_EOF, and a plain 0, or a count that is too large, is ABIO_E_HOST: an error of that
+ * operation, never a crash.  Slots are entered on the driver's thread only, with no lock held;
+ * inside one everything may be called but poll, wait, submit and close of the driver, which answer
+ * ABIO_E_REENTERED.  An object that may call the host has ABIO_CAP_CALLS_HOST.
  *
  * THREADS
  * A driver and its ios belong to one thread: the first that starts, polls or waits.  Another gets
@@ -81,7 +132,7 @@
  * A transfer is clamped to 0x7ffff000 bytes, on a file to 1 MiB, and answers the short count; the
  * exact and all forms go on.  An array of abio_iovec is clamped to 1024.  On a stream one read and
  * one write may be in flight at a time, of whatever form; a second is ABIO_E_BUSY.  Operations at
- * an offset, accepts, flushes and waits for readiness are unlimited.  Nothing blocks but
+ * an offset, datagrams, accepts, flushes and waits for readiness are unlimited.  Nothing blocks but
  * abio_driver_wait.  Out of memory or descriptors is a code, and every object can still be used or
  * closed.
  *

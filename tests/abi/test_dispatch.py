@@ -17,7 +17,7 @@ HEADER = """#ifndef STUB_DISPATCH_H
 #define STUB_DISPATCH_H
 #include "slots.h"
 enum { DISPATCH_CLOSED_OK = 1, DISPATCH_FORKED_OK = 2 };
-enum { DISPATCH_DRIVER = 1, DISPATCH_IO = 2 };
+enum { DISPATCH_DRIVER = 1, DISPATCH_IO = 2, DISPATCH_BUFFER = 4 };
 struct object_class {
 %s
 };
@@ -37,6 +37,7 @@ KINDS = {
     "stream": {"ready", "read", "write", "buf_read", "buf_write"},
     "file": {"read", "write", "read_at", "write_at"},
     "listener": {"ready", "accept"},
+    "datagram": {"ready", "read", "write", "datagram"},
 }
 
 # A check of the dispatch, what it is broken into, and a row that must then be wrong.
@@ -63,19 +64,24 @@ BREAKS = [
     ),
     ("if (!now_ns)", "*now_ns = 0;\n\tif (0)", "null_now_ns"),
     ("error = worse(error, ", "error = worse(0, ", "null_address"),
+    ("error = dispatch_any(into, DISPATCH_BUFFER);", "error = 0;", "no_handle_into"),
+    ("dispatch_any(sink, DISPATCH_IO)", "dispatch_any(sink, 3)", "other_kind_sink"),
+    ("!impls || !io", "!io", "null_impls"),
+    ("if (!buf || flags)", "if (flags)", "null_buf"),
+    ("from ? dispatch_out(from, (uint32_t)sizeof(struct abio_address)) : 0", "0", "short_from"),
 ]
 
 # A function and a trait nobody has thought of.
 NEWCOMER = """
 [[trait]]
 name = "novelty"
-id = "SEEK"
+id = "NOVELTY"
 doc = "New."
 slots = ["novel"]
 
 [[function]]
 name = "novel"
-args = [["io", "io"], ["data", "in_bytes:length"], ["length", "u32"], ["options", "in_struct:listen_options"], ["flags", "flags:OPEN"], ["token", "token"]]
+args = [["io", "io"], ["data", "in_bytes:length"], ["length", "u32"], ["options", "in_struct:listen_options"], ["into", "also_buffer"], ["token", "token"]]
 start = true
 thread = "owner"
 calls = "fast"
@@ -95,7 +101,8 @@ def parts(desc: model.Description) -> str:
         body = "".join(f"\t(void){name};\n" for name in names)
         for arg in function.args:
             # Flags inside of structs are the core's to check.
-            if arg.type.kind == "in_struct" and any(f.name == "flags" for f in desc.structs[arg.type.of].fields):
+            names_in = [f.name for f in desc.structs[arg.type.of].fields] if arg.type.of in desc.structs else []
+            if arg.type.kind == "in_struct" and "flags" in names_in:
                 body += f"\tif ({arg.name}->flags >> 31)\n\t\treturn ABIO_E_ARGUMENT;\n"
         handle = function.handle
         if function.name == "query":
@@ -103,7 +110,7 @@ def parts(desc: model.Description) -> str:
         elif function.returns == "cstr":
             body += '\treturn "";\n'
         elif handle and slots.inner_type(function, handle) == "uint64_t ":
-            want = {"driver": 1, "io": 2, "handle": 3}[handle.type.kind]
+            want = {"driver": 1, "io": 2, "handle": 3, "buffer": 4}[handle.type.kind]
             how = int(function.closed_ok) + 2 * int(function.forked)
             body += (
                 f"\treturn look({handle.name}, {want}, {how}, {int(function.thread == 'owner')});\n"
@@ -190,7 +197,8 @@ class Dispatch(unittest.TestCase):
                     )
 
     def test_a_new_function_and_trait_are_covered_by_themselves(self) -> None:
-        text = real_text().replace(
+        text = real_text().replace('["DATAGRAM", 14,', '["NOVELTY", 99, "new"],\n  ["DATAGRAM", 14,')
+        text = text.replace(
             "\n[[trait]]\n", NEWCOMER.split("\n[[function]]")[0] + "\n\n[[trait]]\n", 1
         )
         desc = parse.parse(text + "\n[[function]]" + NEWCOMER.split("\n[[function]]")[1])
@@ -213,8 +221,8 @@ class Dispatch(unittest.TestCase):
                 "dirty_options",
                 "long_options",
                 "inner_flag_options",
-                "flag_flags",
-                "high_flag_flags",
+                "no_handle_into",
+                "other_kind_into",
             },
         )
         with scratch() as folder:
@@ -266,7 +274,9 @@ int main(void)
                 )
             for arg in function.args:
                 kind = arg.type.kind
-                if kind in ("in_bytes", "out_bytes", "in_array", "out", "out_struct", "events"):
+                if kind in cases.POINTERS or kind in ("out_struct", "events"):
                     self.assertIn(f"null_{arg.name}", names, function.name)
+                if kind in ("also_io", "also_buffer"):
+                    self.assertIn(f"no_handle_{arg.name}", names, function.name)
                 if kind == "flags":
                     self.assertIn(f"flag_{arg.name}", names, function.name)

@@ -352,11 +352,11 @@ class Hosts(unittest.TestCase):
     def test_descriptors_follow_the_description(self) -> None:
         text = (GENERATED / "descriptors.h").read_text()
         self.assertIn(
-            '{"abio_read", "0.1", \'i\', 5, "hBuuq",\n\t {-1, 2, -1, -1, -1, -1}, {0, 0, 0, 0, 0, 0}, 0, 0}',
+            '{"abio_read", "0.1", \'i\', 5, "hBuuq",\n\t {-1, 2, -1, -1, -1, -1}, {0, 0, 0, 0, 0, 0}, 1, 0}',
             text,
         )
         self.assertIn(
-            '{"abio_driver_wait", "0.1", \'i\', 5, "heuul",\n\t {-1, -1, -1, -1, -1, -1}, {0, 48, 0, 0, 0, 0}, 0, 1}',
+            '{"abio_driver_wait", "0.1", \'i\', 5, "heuul",\n\t {-1, -1, -1, -1, -1, -1}, {0, 48, 0, 0, 0, 0}, 1, 1}',
             text,
         )
         for function in real().functions:

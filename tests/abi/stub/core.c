@@ -3,7 +3,7 @@
  * misuse.h against it.  What it finds wrong is wrong in the dispatch or in the rows, for the checks
  * here are the simplest that keep the contract.  Handles are fixed numbers; `forked` and `foreign`
  * pretend that the caller is a child or another thread.  stub_parts.h is written by the test: the
- * implementations, which all succeed, and the slot tables of three kinds of object.
+ * implementations, which all succeed, and the slot tables of four kinds of object.
  */
 #include <stdio.h>
 #include <string.h>
@@ -20,12 +20,16 @@ enum {
 	LISTENER = 13,
 	CLOSED_IO = 14,
 	GONE_IO = 15,
+	DATAGRAM = 16,
+	BUFFER = 21,
+	GONE_BUFFER = 22,
 	RANDOM = 99
 };
 
 enum {
 	WANT_DRIVER = 1,
-	WANT_IO = 2
+	WANT_IO = 2,
+	WANT_BUFFER = 4
 };
 
 static int forked, foreign;
@@ -33,9 +37,11 @@ static int forked, foreign;
 static int32_t look(uint64_t handle, int want, uint32_t how, int owner)
 {
 	int driver = handle == DRIVER || handle == SHUT_DRIVER;
-	int io = handle >= STREAM && handle <= CLOSED_IO;
+	int io = handle >= STREAM && handle <= DATAGRAM && handle != GONE_IO;
+	int buffer = handle == BUFFER;
 
-	if (!(driver && (want & WANT_DRIVER)) && !(io && (want & WANT_IO)))
+	if (!(driver && (want & WANT_DRIVER)) && !(io && (want & WANT_IO)) &&
+	    !(buffer && (want & WANT_BUFFER)))
 		return ABIO_E_HANDLE;
 	if (forked && !(how & DISPATCH_FORKED_OK))
 		return ABIO_E_FORKED;
@@ -55,11 +61,14 @@ struct driver {
 int32_t dispatch_io(uint64_t handle, uint32_t how, struct object **self)
 {
 	static struct object stream = { &stream_class }, file = { &file_class };
-	static struct object listener = { &listener_class };
+	static struct object listener = { &listener_class }, datagram = { &datagram_class };
 	int32_t error = look(handle, WANT_IO, how, 1);
 
 	if (!error)
-		*self = handle == FILE_IO ? &file : handle == LISTENER ? &listener : &stream;
+		*self = handle == FILE_IO    ? &file
+			: handle == LISTENER ? &listener
+			: handle == DATAGRAM ? &datagram
+					     : &stream;
 	return error;
 }
 
@@ -118,8 +127,18 @@ void dispatch_fill(void *given, const void *full, uint32_t size)
 
 int main(void)
 {
-	struct misuse_handles all = { DRIVER,   SHUT_DRIVER, GONE_DRIVER, FILE_IO, STREAM,
-				      LISTENER, CLOSED_IO,   GONE_IO,     RANDOM };
+	struct misuse_handles all = { .driver = DRIVER,
+				      .shut_driver = SHUT_DRIVER,
+				      .gone_driver = GONE_DRIVER,
+				      .file = FILE_IO,
+				      .stream = STREAM,
+				      .listener = LISTENER,
+				      .datagram = DATAGRAM,
+				      .buffer = BUFFER,
+				      .gone_buffer = GONE_BUFFER,
+				      .closed_io = CLOSED_IO,
+				      .gone_io = GONE_IO,
+				      .random = RANDOM };
 	const char *wrong;
 	uint32_t i, failed = 0;
 
