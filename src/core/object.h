@@ -56,8 +56,8 @@ struct object_class {
 	int32_t (*ready_now)(struct object *object, uint32_t interest);
 	int32_t (*shutdown_write)(struct object *object);
 	/*
-	 * Of an object without a descriptor that seeks: where it stands, behind what is in its
-	 * inbuf and before what is in its outbox.  0 or a code.
+	 * Of an object without a descriptor that seeks: where it stands, behind what it has
+	 * given away to its inbuf (inbuf_ahead) and before what is in its outbox.  0 or a code.
 	 */
 	int32_t (*position)(struct object *object, uint64_t *position);
 	/*
