@@ -232,7 +232,7 @@ int32_t impl_driver_poll(struct driver *driver, struct abio_event *events, uint3
 {
 	uint32_t filled;
 
-	if (driver->polling)
+	if (driver->polling || driver->in_host > 0)
 		return ABIO_E_REENTERED;
 	if (capacity > INT32_MAX)
 		capacity = INT32_MAX;
@@ -298,7 +298,7 @@ int32_t impl_driver_wait(struct driver *driver, struct abio_event *events, uint3
 
 int32_t impl_driver_submit(struct driver *driver)
 {
-	if (driver->polling)
+	if (driver->polling || driver->in_host > 0)
 		return ABIO_E_REENTERED;
 	driver->polling = true;
 	outbox_start_dirty(driver);

@@ -56,6 +56,9 @@ struct driver {
 	uint32_t in_flight;
 	uint32_t background; /* requests without an operation: outboxes sending, closes */
 	uint32_t undelivered;
+	uint32_t in_host;         /* slots of objects that a host implements, being called now */
+	uint32_t hosts;           /* such objects whose `user` has not gone home */
+	uint64_t host_operations; /* the last number of one of theirs */
 	int32_t fallback_error;
 	int32_t failure; /* the system refuses to go on: what poll answers */
 	uint32_t moved;  /* bytes this poll has moved inside operations that go on */

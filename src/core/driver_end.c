@@ -124,10 +124,11 @@ static void close_idle(struct driver *driver)
 
 int32_t impl_driver_close(struct driver *driver)
 {
-	if (driver->polling)
+	if (driver->polling || driver->in_host > 0)
 		return ABIO_E_REENTERED;
 	driver_open_mail(driver);
-	if (driver_working(driver) || !list_empty(&driver->events))
+	/* What a host implements is closed by its own slot, which takes a turn. */
+	if (driver_working(driver) || !list_empty(&driver->events) || driver->hosts > 0)
 		return ABIO_E_BUSY;
 	close_idle(driver);
 	return 0;
@@ -230,6 +231,7 @@ static void abandon_object(struct object *object)
 	object->state = OBJECT_CLOSED;
 	object->outbox = NULL;
 	object->inbuf = NULL;
+	object->hold = 0;
 	list_init(&object->operations);
 }
 
@@ -263,7 +265,7 @@ int32_t impl_driver_abandon(struct driver *driver)
 	struct list mail;
 	struct list *link;
 
-	if (driver->polling && !forked)
+	if ((driver->polling || driver->in_host > 0) && !forked)
 		return ABIO_E_REENTERED;
 	if (!forked && !driver_working(driver)) {
 		drop_events(driver);

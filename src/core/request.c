@@ -44,12 +44,12 @@ bool request_take_back(struct request *request)
 
 void request_perform(struct driver *driver)
 {
-	struct list now;
+	size_t left = list_count(&driver->local);
 	struct list *link;
 
-	list_init(&now);
-	list_splice(&now, &driver->local);
-	while ((link = list_take(&now)) != NULL) {
+	/* What is not performed stays where it is: a slot of the host's may be left by an
+	 * exception. */
+	while (left-- > 0 && (link = list_take(&driver->local)) != NULL) {
 		struct request *request = container_of(link, struct request, link);
 
 		request->object->class->perform(request);

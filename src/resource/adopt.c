@@ -121,6 +121,8 @@ static void restore(const struct object *object)
 
 int32_t impl_detach(struct object *io, int32_t *fd)
 {
+	if (io->class->perform != NULL)
+		return ABIO_E_UNSUPPORTED;
 	if (!object_idle(io) || inbuf_left(io) > 0)
 		return ABIO_E_BUSY;
 	io->driver->backend->unwatch(io);
@@ -187,6 +189,8 @@ int32_t impl_move(struct object *io, uint64_t to, abio_io *moved)
 		return ABIO_E_HANDLE;
 	if (slot->epoch != platform_epoch())
 		return ABIO_E_FORKED;
+	if (io->class->perform != NULL)
+		return ABIO_E_UNSUPPORTED;
 	if (!object_idle(io) || inbuf_left(io) > 0)
 		return ABIO_E_BUSY;
 	object = successor(io, slot);

@@ -245,7 +245,10 @@ int32_t transfer_start(const struct transfer *transfer)
 	operation->request.code = (uint8_t)transfer->code;
 	operation->resume = resume;
 	operation_accept(operation, transfer->side);
-	if (total == 0)
+	/* A slot of the host's that was tried just now may have closed it. */
+	if (object->state != OBJECT_OPEN)
+		operation_finish(operation, ABIO_E_CANCELED);
+	else if (total == 0)
 		operation_finish(operation, 0);
 	else if (transfer->code == REQUEST_WRITE)
 		writer_start(operation);

@@ -1,0 +1,118 @@
+/*
+ * Objects that a host implements: what their parts know of each other.
+ *
+ * host.c makes them and hears from the host, host_perform.c answers requests by the host's start_
+ * slots and, from inside a turn, by its try_ slots; host_try.c calls try_ slots on the spot.
+ *
+ * A slot is entered only inside a `visit`: meanwhile the object cannot vanish, poll, wait, submit
+ * and close of its driver answer ABIO_E_REENTERED, and everything is in a state that any other call
+ * of the host may find.  A visit ends by the cleanup of its scope, so also when an exception
+ * unwinds through it: then the slot has answered 0.
+ */
+#ifndef ABIO_HOST_H
+#define ABIO_HOST_H
+
+#include "resource.h"
+
+#define HOST_BUCKETS 16u /* of operations the host has, by number */
+
+/* Which direction of a stream a request is of. */
+enum host_lane {
+	LANE_READ,
+	LANE_WRITE,
+	LANE_COUNT,
+	LANE_NONE = LANE_COUNT
+};
+
+struct host {
+	struct object_class class; /* the object's: exactly the traits it has */
+	struct write_slots write_slots;
+	struct write_at_slots write_at_slots;
+	struct object *object; /* NULL once it is freed */
+	void *user;
+	struct abio_object_impl as_object;
+	struct abio_read_impl as_read;
+	struct abio_write_impl as_write;
+	struct abio_buf_read_impl as_buf_read;
+	struct abio_seek_impl as_seek;
+	struct abio_read_at_impl as_read_at;
+	struct abio_write_at_impl as_write_at;
+	struct abio_accept_impl as_accept;
+	uint32_t ready;    /* ABIO_READY_*: said, and not disproved by a try_ since */
+	uint32_t news;     /* those said since the last try_ of their direction began */
+	uint32_t interest; /* what the host was told last */
+	uint32_t inside;   /* lanes whose slots are being called, as bits */
+	struct list parked[LANE_COUNT];    /* requests a try_ slot answered with ABIO_WOULD_BLOCK */
+	struct list pollers;               /* REQUEST_READY */
+	struct list behind[LANE_COUNT];    /* requests waiting for the lane */
+	struct request *lane[LANE_COUNT];  /* the one start_ operation in that direction */
+	struct list pending[HOST_BUCKETS]; /* what the host was given and has not completed */
+	struct list cancels;               /* of those, the ones to tell it of, by cancel_link */
+	struct request chores;             /* queued while there is something to tell the host */
+	bool busy;                         /* that is */
+	uint64_t calling;                  /* the number whose start_ slot is being called */
+	bool early;                        /* it was completed in there */
+	int32_t early_result;
+	uint64_t early_value;
+	bool closed; /* its close slot is done with */
+	bool home;   /* the host has taken `user` back */
+	struct event_node released;
+};
+
+struct visit {
+	struct host *host;
+	struct request *request; /* NULL: a try_ on the spot */
+	enum host_lane lane;
+	int64_t result; /* what the slot answered */
+	uint64_t value;
+	uint64_t asked;  /* most it may answer */
+	uint32_t around; /* host->inside before it */
+};
+
+/* How a visit ends, whatever ends it. */
+#define VISIT(end) __attribute__((cleanup(end)))
+
+static inline struct host *host_of(const struct object *object)
+{
+	return object->own;
+}
+
+/* ABIO_READY_* bits that let a direction go on. */
+static inline uint32_t host_bits(enum host_lane lane)
+{
+	return lane == LANE_READ ? ABIO_READY_READ | ABIO_READY_READ_CLOSED | ABIO_READY_ERROR |
+					   ABIO_READY_HUP
+				 : ABIO_READY_WRITE | ABIO_READY_WRITE_CLOSED | ABIO_READY_ERROR |
+					   ABIO_READY_HUP;
+}
+
+void host_enter(struct visit *visit);
+/* The object may be freed in here. */
+void host_leave(struct visit *visit);
+/* A code a slot answered with, or ABIO_E_HOST. */
+int32_t host_error(int64_t result);
+/* What the host answered to one of its slots: a count of at most `asked`, or an error. */
+int64_t host_verdict(int64_t result, uint64_t asked);
+
+/* host_perform.c */
+void host_perform(struct request *request);
+void host_withdraw(struct request *request);
+/* The operation the host knows by that number, or NULL. */
+struct request *host_find(struct host *host, uint64_t op);
+void host_finish(struct host *host, struct request *request, int64_t result, uint64_t value);
+/* What was parked in a direction, and who waits for readiness, tries again. */
+void host_wake(struct host *host);
+/* There may be something to tell the host in the next turn. */
+void host_has_chores(struct host *host);
+
+/* host_try.c: the class's primitives */
+int64_t host_try_readv(struct object *object, const struct abio_iovec *iovecs, uint32_t count);
+int64_t host_try_writev(struct object *object, const struct abio_iovec *iovecs, uint32_t count);
+int32_t host_try_flush(struct object *object);
+int32_t host_ready_now(struct object *object, uint32_t interest);
+/* The raw slots, from inside a visit, which they give the most they may answer. */
+int64_t host_call_read(struct visit *visit, const struct abio_iovec *iovecs, uint32_t count);
+int64_t host_call_write(struct visit *visit, const struct abio_iovec *iovecs, uint32_t count);
+extern const struct accept_slots host_accept_slots;
+
+#endif
