@@ -202,7 +202,7 @@ static void offer(struct host *host)
 	if (class->read != NULL && class->write != NULL)
 		class->split = &split_slots;
 	if (given(&host->as_seek.head))
-		class->seek = &file_seek_slots;
+		class->seek = &seek_slots;
 	if (given(&host->as_read_at.head))
 		class->read_at = &file_read_at_slots;
 	if (given(&host->as_write_at.head)) {
