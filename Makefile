@@ -134,18 +134,18 @@ $(VENV)/abio.installed: $(PYTHON_SOURCES) build/lib/libabio.so | setup-python
 		--force-reinstall . </dev/null
 	@touch $@
 
-# The C module is for lua5.4: under LuaJIT the binding is FFI alone.  Lua's own symbols come from the
-# interpreter that loads it; a second copy of Lua must not.  It loads libabio itself.
+# One C module for each interpreter.  Lua's own symbols come from the interpreter that loads it; a
+# second copy of Lua must not.  It loads libabio itself.
 LUA_SOURCES := $(sort $(wildcard bindings/lua/src/*.c))
 LUA_HEADERS := $(wildcard bindings/lua/src/*.h abi/generated/*.h)
-LUA_MODULE := build/lua5.4/abio/core.so
-lua: lib $(LUA_MODULE) ## build the C module of the Lua binding
+LUA_MODULES := $(patsubst %,build/%/abio/core.so,lua5.4 luajit)
+lua: lib $(LUA_MODULES) ## build the C modules of the Lua binding
 
-$(LUA_MODULE): $(LUA_SOURCES) $(LUA_HEADERS) | setup-lua
+$(LUA_MODULES): build/%/abio/core.so: $(LUA_SOURCES) $(LUA_HEADERS) | setup-lua
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
 	@gcc -std=gnu11 -O2 $(WARN) -fPIC -fvisibility=hidden $(CFLAGS) -shared -Iabi/generated \
-		$$(pkg-config --cflags lua5.4) -o $@ $(LUA_SOURCES) -lffi -ldl
+		$$(pkg-config --cflags $*) -o $@ $(LUA_SOURCES) -lffi -ldl
 
 # ---- what a person does -----------------------------------------------------------------------------
 

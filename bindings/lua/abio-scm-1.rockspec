@@ -1,6 +1,7 @@
 -- Run in the top folder of the source tree: luarocks make bindings/lua/abio-scm-1.rockspec
 -- The shared library itself is not part of the rock: it is found at load (see README.md).
--- LuaJIT needs no C module: install the Lua files, with abio.cdef and constants.lua beside them.
+-- LuaJIT also does without the C module: install the Lua files, with abio.cdef and constants.lua
+-- beside them.
 rockspec_format = "3.0"
 package = "abio"
 version = "scm-1"
@@ -18,7 +19,9 @@ build = {
 	type = "builtin",
 	modules = {
 		["abio.core"] = {
-			sources = { "bindings/lua/src/call.c", "bindings/lua/src/core.c" },
+			sources = {
+				"bindings/lua/src/call.c", "bindings/lua/src/core.c", "bindings/lua/src/host.c",
+			},
 			incdirs = { "abi/generated", "$(FFI_INCDIR)" },
 			libdirs = { "$(FFI_LIBDIR)" },
 			libraries = { "ffi" },

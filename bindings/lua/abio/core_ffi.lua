@@ -1,8 +1,9 @@
--- core_ffi.lua: how LuaJIT calls libabio: the same functions as the C module abio.core.
+-- core_ffi.lua: how LuaJIT calls libabio without a C module: the functions of abio.core, except those
+-- for objects that Lua implements.
 --
--- The FFI calls every function by its declaration in abio.cdef.  That is right as long as no function
--- calls into Lua, which none does in this version: an FFI call that re-enters Lua breaks compiled
--- code.  Objects a host implements will be called through the C module.
+-- The FFI calls every function by its declaration in abio.cdef.  That is right because no function
+-- calls into this Lua state: an FFI call that re-enters Lua breaks compiled code, so whoever implements
+-- a trait has the C module, and then everything goes through that.
 --
 -- The library is never unloaded, and its functions are taken out of it once, at load: finalizers may
 -- run in any order when the state closes.  Memory of ffi.new outlives all finalizers, and what is in
@@ -15,6 +16,7 @@ local cdef = generated.text("abio.cdef")
 ffi.cdef(cdef)
 ffi.cdef("int64_t lseek64(int fd, int64_t offset, int whence);")
 
+local unpack = unpack or table.unpack
 local cast, new, sizeof, string_of = ffi.cast, ffi.new, ffi.sizeof, ffi.string
 
 local DRAIN_EVENTS = 64
@@ -41,20 +43,8 @@ local function struct(type, text)
 	return text and cast(type, text) or nil
 end
 
--- Functions that take structs or bring numbers back, by hand; all others as they are declared.
+-- Functions that take structs by text, by hand; all others as they are declared.
 local function wrappers(library)
-	local handle, second = new("uint64_t[1]"), new("uint64_t[1]")
-	local number, instant = new("int32_t[1]"), new("int64_t[1]")
-	local bits = new("uint32_t[1]")
-
-	-- `fn` calls a function whose last argument brings a number back in `cell`.
-	local function out(cell, fn)
-		return function(...)
-			cell[0] = 0
-			local code = fn(...)
-			return code, tonumber(cell[0])
-		end
-	end
 	return {
 		error_name = function(code)
 			return string_of(library.abio_error_name(code))
@@ -62,12 +52,9 @@ local function wrappers(library)
 		error_text = function(code)
 			return string_of(library.abio_error_text(code))
 		end,
-		clock = out(instant, function()
-			return library.abio_clock(instant)
-		end),
-		driver_create = out(handle, function(options)
+		driver_create = function(options, handle)
 			return library.abio_driver_create(struct(driver_type, options), handle)
-		end),
+		end,
 		open = function(driver, path, length, options, token)
 			return library.abio_open(driver, path, length, struct(open_type, options), token)
 		end,
@@ -75,31 +62,58 @@ local function wrappers(library)
 			return library.abio_connect(driver, cast(address_type, address),
 				struct(connect_type, options), token)
 		end,
-		listen = out(handle, function(driver, address, options)
+		listen = function(driver, address, options, handle)
 			return library.abio_listen(driver, cast(address_type, address),
 				struct(listen_type, options), handle)
-		end),
-		adopt = out(handle, function(driver, fd, kind, flags)
-			return library.abio_adopt(driver, fd, kind, flags, handle)
-		end),
-		detach = out(number, function(io)
-			return library.abio_detach(io, number)
-		end),
-		move = out(handle, function(io, to)
-			return library.abio_move(io, to, handle)
-		end),
-		try_accept = out(handle, function(io, flags)
-			return library.abio_try_accept(io, flags, handle)
-		end),
-		pipe = function(driver, flags)
-			local code = library.abio_pipe(driver, flags, handle, second)
-			return code, tonumber(handle[0]), tonumber(second[0])
 		end,
-		ready_fd = function(io, interest)
-			local code = library.abio_ready_fd(io, interest, number, bits)
-			return code, number[0], bits[0]
+		datagram = function(driver, address, peer, flags, handle)
+			return library.abio_datagram(driver, struct(address_type, address),
+				struct(address_type, peer), flags, handle)
+		end,
+		try_send_to = function(io, data, length, to, flags)
+			return library.abio_try_send_to(io, data, length, struct(address_type, to), flags)
+		end,
+		send_to = function(io, data, length, to, flags, token)
+			return library.abio_send_to(io, data, length, struct(address_type, to), flags, token)
 		end,
 	}
+end
+
+-- What a function stores through its last arguments, by their declarations: a cell for each.
+local function cells_of(arguments)
+	local cells = {}
+	for argument in arguments:gmatch("[^,]+") do
+		local base = argument:match("^%s*(u?int%d+_t) %*")
+		if argument:find("^%s*abio_%w+ %*") then
+			base = "uint64_t"
+		elseif argument:find("void %*%*") then
+			base = argument:find("const") and "const void *" or "void *"
+		end
+		if base then
+			cells[#cells + 1] = new(base .. "[1]")
+		end
+	end
+	return cells
+end
+
+local function number_in(cell)
+	local value = cell[0]
+	return type(value) == "cdata" and tonumber(cast("uintptr_t", value)) or tonumber(value)
+end
+
+-- `fn` with its cells behind the other arguments, returning the code and what they hold.
+local function with_cells(fn, cells)
+	local first, second = cells[1], cells[2]
+	return function(...)
+		local list, count = { ... }, select("#", ...)
+		ffi.fill(first, sizeof(first))
+		list[count + 1], list[count + 2] = first, second
+		local code = fn(unpack(list, 1, count + #cells))
+		if second then
+			return code, number_in(first), number_in(second)
+		end
+		return code, number_in(first)
+	end
 end
 
 local C = {}
@@ -124,11 +138,13 @@ function core.load(path)
 	end
 	C.library = library
 	local by_hand = wrappers(library)
-	for name in cdef:gmatch("%f[%w_]abio_([%w_]+)%(") do
+	for name, arguments in cdef:gmatch("%f[%w_]abio_([%w_]+)(%b());") do
 		local fn = symbol(library, name)
 		if fn then
+			local cells = cells_of(arguments:sub(2, -2))
 			C[name] = fn
-			raw[name] = by_hand[name] or fn
+			fn = by_hand[name] or fn
+			raw[name] = #cells > 0 and with_cells(fn, cells) or fn
 		end
 	end
 	return true

@@ -1,7 +1,8 @@
 -- native.lua: finds the shared library and the core that calls it.
 --
--- PUC Lua calls through the C module abio.core (libffi), LuaJIT through abio.core_ffi; both give the
--- same functions.  The library is the one that the environment's ABIO_LIBRARY names, else
+-- Calls go through the C module abio.core (libffi), of which each interpreter has its own.  LuaJIT
+-- also does without: abio.core_ffi gives the same functions, but nothing that Lua implements, because
+-- compiled code must not be entered again from a call of the FFI.  The library is the one that the environment's ABIO_LIBRARY names, else
 -- libabio.so.0 beside a directory of package.cpath, else the system's.  A library that lacks what
 -- these modules need is refused here, with a sentence that says what.
 
@@ -52,8 +53,21 @@ local function candidates()
 	return list
 end
 
--- LuaJIT is known by its own table; the C core is for interpreters without an FFI.
-local core = require(rawget(_G, "jit") and "abio.core_ffi" or "abio.core")
+-- LuaJIT is known by its own table.  ABIO_LUA_FFI=1 leaves its C module out.
+local function choose()
+	if not rawget(_G, "jit") then
+		return require("abio.core")
+	end
+	if os.getenv("ABIO_LUA_FFI") ~= "1" then
+		local ok, core = pcall(require, "abio.core")
+		if ok then
+			return core
+		end
+	end
+	return require("abio.core_ffi")
+end
+
+local core = choose()
 
 local function load()
 	local tried = {}

@@ -4,9 +4,10 @@
  * A function is one row of descriptors.h: none is written out by hand, so a new one is there as
  * soon as it is described.  A Lua function takes the arguments as described, without those that
  * only bring a number back, and returns the code and these numbers.  A length that does not fit the
- * memory it comes with is a Lua error.
+ * memory it comes with is a Lua error.  An address that only passes through is a number.
  *
- * It owns the loaded library: a userdata of the Lua state, never unloaded.
+ * It owns the loaded library: a userdata of the Lua state, never unloaded.  Any call may enter what
+ * Lua implements (host.c), so each notes the coroutine it came from.
  */
 #include <dlfcn.h>
 #include <ffi.h>
@@ -19,19 +20,20 @@
 
 struct call {
 	const struct descriptor *row;
+	struct core_state *state;
 	void (*function)(void);
 	ffi_type *types[ARGUMENTS_MAX];
 	ffi_cif cif;
 };
 
 struct library {
-	const struct abio_api_table *api;
+	struct core_state state;
 	struct call calls[DESCRIPTOR_COUNT];
 };
 
 static const char library_key;
 
-const struct abio_api_table *core_api(lua_State *L)
+struct core_state *core_state(lua_State *L)
 {
 	struct library *library;
 
@@ -40,7 +42,12 @@ const struct abio_api_table *core_api(lua_State *L)
 	lua_pop(L, 1);
 	if (library == NULL)
 		luaL_error(L, "abio: the library is not loaded");
-	return library->api;
+	return &library->state;
+}
+
+const struct abio_api_table *core_api(lua_State *L)
+{
+	return core_state(L)->api;
 }
 
 const char *core_hash(void)
@@ -53,6 +60,7 @@ union value {
 	int64_t i64;
 	uint32_t u32;
 	int32_t i32;
+	uintptr_t address;
 	const void *pointer;
 };
 
@@ -114,9 +122,19 @@ static void take_number(lua_State *L, int index, char code, union value *value)
 	case 'l':
 		value->i64 = number;
 		break;
+	case 'p':
+		value->address = (uintptr_t)number;
+		break;
 	default:
 		value->u64 = (uint64_t)number;
 	}
+}
+
+/* A struct that does not say its own size, struct abio_readbuf, is as long as the description says.
+ */
+static bool sized(const struct descriptor *row, int index)
+{
+	return row->size[index] != sizeof(struct abio_readbuf) || row->codes[index] == 'o';
 }
 
 /* One argument; `sizes` keeps what is behind a pointer until the lengths are known. */
@@ -130,19 +148,34 @@ static void take(lua_State *L, const struct descriptor *row, int index, union va
 	case 's':
 	case 'o':
 		value->pointer = core_bytes(L, index + 1, false, size);
-		if (code != 'b')
+		if (code != 'b' && sized(row, index))
 			core_check_struct(L, index + 1, value->pointer, *size);
 		break;
 	case 'a':
 	case 'B':
 	case 'S':
 	case 'e':
+	case 'n':
+	case 'r':
+	case 't':
 		value->pointer = core_bytes(L, index + 1, true, size);
-		if (code == 'S')
+		if (code == 'S' || code == 'n')
 			core_check_struct(L, index + 1, value->pointer, *size);
 		break;
 	default:
 		take_number(L, index + 1, code, value);
+	}
+}
+
+static uint64_t element(const struct descriptor *row, int index)
+{
+	switch (row->codes[index]) {
+	case 'a':
+		return row->size[index];
+	case 't':
+		return sizeof(void *);
+	default:
+		return 1;
 	}
 }
 
@@ -156,10 +189,12 @@ static void check_lengths(lua_State *L, const struct descriptor *row, const unio
 		uint64_t need;
 
 		if (counter >= 0)
-			need = (uint64_t)values[counter].u32 *
-			       (row->codes[index] == 'a' ? row->size[index] : 1);
+			need = (uint64_t)values[counter].u32 * element(row, index);
 		else if (row->codes[index] == 'e')
 			need = (uint64_t)values[index + 1].u32 * values[index + 2].u32;
+		else if (row->codes[index] == 'r' ||
+			 (row->codes[index] == 's' && !sized(row, index)))
+			need = row->size[index];
 		else
 			continue;
 		if (values[index].pointer != NULL)
@@ -178,7 +213,10 @@ static int push_out(lua_State *L, char code, const union value *value)
 		return 1;
 	case 'Q':
 	case 'L':
-		lua_pushinteger(L, value->i64);
+		lua_pushinteger(L, (lua_Integer)value->i64);
+		return 1;
+	case 'P':
+		lua_pushinteger(L, (lua_Integer)value->address);
 		return 1;
 	default:
 		return 0;
@@ -189,6 +227,7 @@ static int call(lua_State *L)
 {
 	struct call *call = lua_touserdata(L, lua_upvalueindex(1));
 	const struct descriptor *row = call->row;
+	lua_State *before;
 	union value values[ARGUMENTS_MAX] = { { 0 } };
 	union value outs[ARGUMENTS_MAX] = { { 0 } };
 	size_t sizes[ARGUMENTS_MAX] = { 0 };
@@ -201,13 +240,16 @@ static int call(lua_State *L)
 
 	for (index = 0; index < row->count; index++) {
 		arguments[index] = &values[index];
-		if (strchr("UIQL", row->codes[index]) != NULL)
+		if (strchr("UIQLP", row->codes[index]) != NULL)
 			values[index].pointer = &outs[index];
 		else
 			take(L, row, index, &values[index], &sizes[index]);
 	}
 	check_lengths(L, row, values, sizes);
+	before = call->state->entered;
+	call->state->entered = L;
 	ffi_call(&call->cif, call->function, &result, arguments);
+	call->state->entered = before;
 	if (row->result == 'z') {
 		lua_pushstring(L, result.text);
 		return 1;
@@ -218,13 +260,15 @@ static int call(lua_State *L)
 	return pushed;
 }
 
-static bool prepare(struct call *call, const struct descriptor *row, void *library)
+static bool prepare(struct call *call, const struct descriptor *row, struct core_state *state,
+		    void *library)
 {
 	ffi_type *result = row->result == 'z' ? &ffi_type_pointer : &ffi_type_sint32;
 	void *symbol = dlsym(library, row->name);
 	unsigned int index;
 
 	call->row = row;
+	call->state = state;
 	memcpy(&call->function, &symbol, sizeof(symbol));
 	for (index = 0; index < row->count; index++)
 		call->types[index] = type_of(row->codes[index]);
@@ -240,7 +284,7 @@ static void bind(lua_State *L, struct library *library, void *loaded)
 	for (index = 0; index < DESCRIPTOR_COUNT; index++) {
 		struct call *one = &library->calls[index];
 
-		if (!prepare(one, &descriptors[index], loaded))
+		if (!prepare(one, &descriptors[index], &library->state, loaded))
 			continue;
 		lua_pushlightuserdata(L, one);
 		lua_pushcclosure(L, call, 1);
@@ -265,13 +309,16 @@ int core_load(lua_State *L)
 	memcpy(&api, &symbol, sizeof(symbol));
 	library = lua_newuserdatauv(L, sizeof(*library), 0);
 	memset(library, 0, sizeof(*library));
-	library->api = api(DESCRIPTOR_MAJOR);
-	if (library->api == NULL) {
+	library->state.api = api(DESCRIPTOR_MAJOR);
+	if (library->state.api == NULL) {
 		lua_pushnil(L);
 		lua_pushfstring(L, "%s: has no version %d", path, DESCRIPTOR_MAJOR);
 		return 2;
 	}
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &library_key);
+	/* Held by the registry: where slots run when another language of the process polls. */
+	library->state.spare = lua_newthread(L);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &library->state.spare);
 	lua_getfield(L, lua_upvalueindex(1), "raw");
 	bind(L, library, loaded);
 	lua_pushboolean(L, 1);

@@ -1,5 +1,5 @@
 /*
- * core.c: the module abio.core: what Lua 5.4 cannot say about libabio's memory.
+ * core.c: the module abio.core: what Lua cannot say about libabio's memory.
  *
  * Beside the calls (call.c) it gives memory the library works on, structs, events, and the two
  * objects whose finalizers give back what the library holds: a driver, and a reference to an io.
@@ -24,12 +24,11 @@
 __attribute__((visibility("default"))) int luaopen_abio_core(lua_State *L);
 
 struct held_driver {
-	const struct abio_api_table *api;
 	abio_driver handle;
 };
 
 struct guard {
-	const struct abio_api_table *api;
+	struct core_state *state;
 	abio_io io;
 };
 
@@ -291,7 +290,7 @@ static int view(lua_State *L)
 
 /* ---- what must be given back ---------------------------------------------------------------- */
 
-static void drain(const struct abio_api_table *api, abio_driver driver)
+static void drain_driver(const struct abio_api_table *api, abio_driver driver)
 {
 	struct abio_event events[DRAIN_EVENTS];
 	int32_t index, count;
@@ -314,6 +313,20 @@ static void drain(const struct abio_api_table *api, abio_driver driver)
 	}
 }
 
+/* The finalizer of the object at `index`. */
+static void drain(lua_State *L, int index, abio_driver driver)
+{
+	struct core_state *state = core_state(L);
+	bool before = state->draining;
+
+	lua_getiuservalue(L, index, 1);
+	host_abandon(L, lua_gettop(L));
+	lua_pop(L, 1);
+	state->draining = true;
+	drain_driver(state->api, driver);
+	state->draining = before;
+}
+
 /* driver(options, operations): object and handle, or nil and a code.  The object holds the table.
  */
 static int driver_create(lua_State *L)
@@ -327,7 +340,6 @@ static int driver_create(lua_State *L)
 	core_check_struct(L, 1, options, size);
 	luaL_checktype(L, 2, LUA_TTABLE);
 	held = lua_newuserdatauv(L, sizeof(*held), 1);
-	held->api = api;
 	held->handle = 0;
 	lua_pushvalue(L, 2);
 	lua_setiuservalue(L, -2, 1);
@@ -347,7 +359,7 @@ static int driver_collect(lua_State *L)
 	struct held_driver *held = luaL_checkudata(L, 1, DRIVER);
 
 	if (held->handle != 0)
-		drain(held->api, held->handle);
+		drain(L, 1, held->handle);
 	held->handle = 0;
 	return 0;
 }
@@ -367,7 +379,7 @@ static int guard_create(lua_State *L)
 	abio_io io = (abio_io)luaL_checkinteger(L, 1);
 	struct guard *guard = lua_newuserdatauv(L, sizeof(*guard), 0);
 
-	guard->api = core_api(L);
+	guard->state = core_state(L);
 	guard->io = io;
 	luaL_setmetatable(L, GUARD);
 	return 1;
@@ -377,9 +389,15 @@ static int guard_collect(lua_State *L)
 {
 	struct guard *guard = luaL_checkudata(L, 1, GUARD);
 
-	if (guard->io != 0)
-		guard->api->release(guard->io);
+	abio_io io = guard->io;
+	lua_State *before = guard->state->entered;
+
 	guard->io = 0;
+	if (io != 0) {
+		guard->state->entered = L;
+		guard->state->api->release(io);
+		guard->state->entered = before;
+	}
 	return 0;
 }
 
@@ -414,6 +432,9 @@ static const luaL_Reg functions[] = {
 	{ "driver_closed", driver_closed },
 	{ "guard", guard_create },
 	{ "disarm", guard_disarm },
+	{ "host_dispatch", host_dispatch },
+	{ "host_create", host_create },
+	{ "host_fill", host_fill },
 	{ NULL, NULL },
 };
 
@@ -439,6 +460,7 @@ int luaopen_abio_core(lua_State *L)
 	lua_setfield(L, -2, "raw");
 	lua_pushstring(L, core_hash());
 	lua_setfield(L, -2, "hash");
+	host_open(L);
 	lua_pushliteral(L, "libffi");
 	lua_setfield(L, -2, "calls");
 	lua_createtable(L, 0, 2);

@@ -1,5 +1,6 @@
 /*
- * core.h: what call.c and core.c share: the loaded library of a Lua state, and memory objects.
+ * core.h: what call.c, core.c and host.c share: the loaded library of a Lua state, and memory
+ * objects.
  */
 #ifndef ABIO_LUA_CORE_H
 #define ABIO_LUA_CORE_H
@@ -8,20 +9,29 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <lauxlib.h>
-#include <lua.h>
-
 #include "abio.h"
+#include "compat.h"
 
 #define MEMORY "abio.memory"
 
 /* Bytes the library may be given: a userdata never moves. */
 struct memory {
 	size_t size;
-	alignas(16) unsigned char data[];
+	alignas(8) unsigned char data[];
+};
+
+/* What a Lua state knows of the library it has loaded. */
+struct core_state {
+	const struct abio_api_table *api;
+	lua_State *entered; /* the coroutine whose call the library is in, or NULL */
+	lua_State *spare;   /* runs slots when no call came from this state */
+	int dispatch;       /* registry reference of the function all slots go to, or 0 */
+	bool draining;      /* no slot enters Lua */
 };
 
 /* call.c */
+
+struct core_state *core_state(lua_State *L);
 
 /* The root table of the loaded library; a Lua error before load. */
 const struct abio_api_table *core_api(lua_State *L);
@@ -34,6 +44,18 @@ void core_check_struct(lua_State *L, int index, const void *data, size_t size);
 
 /* The Lua function load(path); its upvalue is the module. */
 int core_load(lua_State *L);
+
+/* host.c: what Lua implements */
+
+/* host_dispatch(function): where the slots of all objects go. */
+int host_dispatch(lua_State *L);
+/* host_create(driver, slots, state, token): object and io, or nil and a code. */
+int host_create(lua_State *L);
+/* Before a driver is drained: ends what Lua has of it.  `operations` is the index of its table. */
+void host_abandon(lua_State *L, int operations);
+/* host_fill(lent, bytes): copies them to where the library waits for them, once; a count. */
+int host_fill(lua_State *L);
+void host_open(lua_State *L);
 
 /* The hash of the description these calls were generated from. */
 const char *core_hash(void);

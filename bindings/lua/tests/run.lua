@@ -7,7 +7,8 @@
 
 local here = arg[0]:match("^(.*/)") or "./"
 package.path = here .. "?.lua;" .. package.path .. ";" .. here .. "../?.lua;" .. here .. "../?/init.lua"
-package.cpath = package.cpath .. ";" .. here .. "../../../build/lua5.4/?.so"
+package.cpath = package.cpath .. ";" .. here .. "../../../build/" .. (rawget(_G, "jit") and "luajit" or "lua5.4")
+	.. "/?.so"
 
 -- The C helper is built where all outputs are, next to the C module it is tested with.
 local function build_helper()

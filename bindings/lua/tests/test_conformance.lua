@@ -11,7 +11,6 @@ local generated = require("abio.generated")
 
 local core, constants = native.core, native.constants
 local raw = core.raw
-local jit = rawget(_G, "jit")
 local ok, equal = harness.ok, harness.equal
 
 local unpack = unpack or table.unpack
@@ -25,29 +24,50 @@ local T = constants
 local of_file = { [T.ABIO_TRAIT_READ_AT] = true, [T.ABIO_TRAIT_WRITE_AT] = true }
 local HIGH_BIT = 2147483648
 
--- Memory as the calls of both cores take it where a pointer to a struct is wanted.
+-- Memory as the calls of both cores take it where a pointer is wanted.
 local function pointer(memory)
-	return jit and require("ffi").cast("void *", memory) or memory
+	return native.core.calls == "luajit" and require("ffi").cast("void *", memory) or memory
+end
+
+local others = {}
+
+function others.driver(world)
+	return world.driver.handle
+end
+
+function others.events()
+	return core.events(1)
+end
+
+function others.memory(world)
+	return world:keep(core.memory(16))
+end
+
+function others.also_io(world)
+	return world.peer.io
+end
+
+function others.also_buffer(world)
+	return world:buffer()
+end
+
+function others.user()
+	return native.core.calls == "luajit" and pointer(core.memory(8)) or 0
 end
 
 local function good_of(kind, world)
 	if type(kind) == "number" then
 		return kind
-	elseif kind == "driver" then
-		return world.driver.handle
-	elseif kind == "events" then
-		return core.events(1)
-	elseif kind == "memory" then
-		return world:keep(core.memory(16))
+	elseif others[kind] then
+		return others[kind](world)
 	end
-	-- A struct with its size set and the rest zero: text to be read, memory to be filled.
+	-- A struct with its size set and the rest zero.
 	local size = sizes[kind:match("^struct:(.*)$")]
 	if not size then
 		return pointer(world:keep(core.memory(64)))
 	end
 	local text = string.char(size % 256, math.floor(size / 256), 0, 0) .. ("\0"):rep(size - 4)
-	local read = kind:find("options$") or kind == "struct:address"
-	return read and text or pointer(world:keep(core.memory(size, text)))
+	return pointer(world:keep(core.memory(size, text)))
 end
 
 local World = {}
@@ -56,6 +76,16 @@ World.__index = World
 function World:keep(memory)
 	self.kept[#self.kept + 1] = memory
 	return memory
+end
+
+-- A buffer that is released with the world.
+function World:buffer()
+	if not self.made then
+		local code, buffer = raw.buffer_alloc(64, 0, 0)
+		equal(code, 0)
+		self.made = buffer
+	end
+	return self.made
 end
 
 local function make_world()
@@ -86,6 +116,10 @@ end
 function handles.io(world, trait)
 	if of_file[trait] then
 		return world.file.io
+	elseif trait == T.ABIO_TRAIT_DATAGRAM then
+		local code, io = raw.datagram(world.driver.handle, world:keep(core.address(1, 0, "\127\0\0\1")), nil, 0)
+		equal(code, 0)
+		return io
 	end
 	return trait == T.ABIO_TRAIT_ACCEPT and world.listener.io or world.stream.io
 end
@@ -172,6 +206,9 @@ for _, name in ipairs(names) do
 			local short = row["function"]:gsub("^abio_", "")
 			local code = raw[short](unpack(list, 1, count))
 			equal(code, row.code, row["function"] .. " " .. row.case)
+			if world.made then
+				raw.buffer_release(world.made)
+			end
 			world.driver:close()
 		end
 		ok(#rows > 0)

@@ -1,0 +1,61 @@
+/*
+ * compat.h: one source for Lua 5.4 and for LuaJIT, whose C interface is that of Lua 5.1.
+ */
+#ifndef ABIO_LUA_COMPAT_H
+#define ABIO_LUA_COMPAT_H
+
+#include <stdbool.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#if LUA_VERSION_NUM < 502
+
+#define lua_newuserdatauv(L, size, values) lua_newuserdata(L, size)
+/* The one user value of an object is a table. */
+#define lua_setiuservalue(L, index, n) lua_setfenv(L, index)
+#define lua_getiuservalue(L, index, n) lua_getfenv(L, index)
+
+static inline void lua_rawgetp(lua_State *L, int index, const void *key)
+{
+	lua_pushlightuserdata(L, (void *)key);
+	lua_rawget(L, index);
+}
+
+/* The index must not count from the top. */
+static inline void lua_rawsetp(lua_State *L, int index, const void *key)
+{
+	lua_pushlightuserdata(L, (void *)key);
+	lua_insert(L, -2);
+	lua_rawset(L, index);
+}
+
+/* Calls work(L) with `user` as its one argument.  Nothing is raised, whatever happens. */
+static inline bool protected_call(lua_State *L, lua_CFunction work, void *user)
+{
+	bool done = lua_cpcall(L, work, user) == 0;
+
+	if (!done)
+		lua_pop(L, 1);
+	return done;
+}
+
+#else
+
+static inline bool protected_call(lua_State *L, lua_CFunction work, void *user)
+{
+	bool done;
+
+	if (!lua_checkstack(L, 2))
+		return false;
+	/* Neither allocates: both are values in place. */
+	lua_pushcfunction(L, work);
+	lua_pushlightuserdata(L, user);
+	done = lua_pcall(L, 1, 0, 0) == LUA_OK;
+	if (!done)
+		lua_pop(L, 1);
+	return done;
+}
+
+#endif
+#endif
