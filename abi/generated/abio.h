@@ -1523,7 +1523,9 @@ int32_t abio_adopt(abio_driver driver, int32_t fd, uint32_t kind, uint32_t flags
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_ARGUMENT      `fd` is NULL
- *   ABIO_E_BUSY          operations are in flight, or abio_put has not sent everything
+ *   ABIO_E_BUSY          operations are in flight, abio_put has not sent everything, bytes were
+ *                        read ahead, or an adapter holds it
+ *   ABIO_E_UNSUPPORTED   it has no descriptor: an adapter, or implemented by the host
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -1550,7 +1552,9 @@ int32_t abio_detach(abio_io io, int32_t *fd);
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_ARGUMENT      `moved` is NULL
- *   ABIO_E_BUSY          operations are in flight, or abio_put has not sent everything
+ *   ABIO_E_BUSY          operations are in flight, abio_put has not sent everything, bytes were
+ *                        read ahead, or an adapter holds it
+ *   ABIO_E_UNSUPPORTED   it has no descriptor: an adapter, or implemented by the host
  *   -ENOMEM              no memory
  *
  * Thread: the driver's, which the first such call decides.
@@ -2698,6 +2702,7 @@ int32_t abio_datagram(abio_driver driver, const struct abio_address *local,
  *   ABIO_E_ARGUMENT      `flags` has a bit that is not known; `reader` is NULL; a capacity over
  *                        2^30
  *   ABIO_E_UNSUPPORTED   `io` does not read
+ *   ABIO_E_LIMIT         64 adapters are on top of each other
  *   -ENOMEM              no memory
  *
  * Thread: the driver's, which the first such call decides.
@@ -2731,6 +2736,7 @@ int32_t abio_buf_reader(abio_io io, uint32_t capacity, uint32_t flags, abio_io *
  *   ABIO_E_ARGUMENT      `flags` has a bit that is not known; `writer` is NULL; a capacity over
  *                        2^30
  *   ABIO_E_UNSUPPORTED   `io` does not write
+ *   ABIO_E_LIMIT         64 adapters are on top of each other
  *   -ENOMEM              no memory
  *
  * Thread: the driver's, which the first such call decides.
@@ -2759,6 +2765,7 @@ int32_t abio_buf_writer(abio_io io, uint32_t capacity, uint32_t flags, abio_io *
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_ARGUMENT      `flags` has a bit that is not known; `taken` is NULL
  *   ABIO_E_UNSUPPORTED   `io` does not read
+ *   ABIO_E_LIMIT         64 adapters are on top of each other
  *   -ENOMEM              no memory
  *
  * Thread: the driver's, which the first such call decides.
@@ -2787,6 +2794,7 @@ int32_t abio_take(abio_io io, uint64_t limit, uint32_t flags, abio_io *taken);
  *   ABIO_E_ARGUMENT      `flags` has a bit that is not known; `chained` is NULL; `next` belongs to
  *                        another driver
  *   ABIO_E_UNSUPPORTED   one of them does not read
+ *   ABIO_E_LIMIT         64 adapters are on top of each other
  *   -ENOMEM              no memory
  *
  * Thread: the driver's, which the first such call decides.
@@ -4050,7 +4058,8 @@ int32_t abio_stream_len(abio_io io, uint32_t flags, uint64_t token);
  *
  * Two new ios on one duplex object: one that reads, one that writes.  Each takes a reference on
  * `io`, may be used while the other waits, and outlives the other and the handle `io`.  When the
- * writing half is closed or released it flushes and shuts writing down.
+ * writing half is closed or released it flushes and shuts writing down; cancelling the close ends
+ * the wait for what others have put on `io`, and writing is not shut down then.
  * Returns 0 and stores both.
  *
  * Parameters:
@@ -4065,6 +4074,7 @@ int32_t abio_stream_len(abio_io io, uint32_t flags, uint64_t token);
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
  *   ABIO_E_ARGUMENT      `read_half` is NULL; `write_half` is NULL
+ *   ABIO_E_LIMIT         64 adapters are on top of each other
  *   -ENOMEM              no memory
  *
  * Thread: the driver's, which the first such call decides.

@@ -68,10 +68,7 @@ int32_t impl_release(uint64_t io)
 		return left < 0 ? left : 0;
 	object = slot->object;
 	if (slot->epoch != platform_epoch()) {
-		/* The parent's object in the child of a fork: only our copy of the descriptor. */
-		if (object->fd >= 0)
-			resource_close(object->fd);
-		object->fd = -1;
+		object_forget(object);
 		return 0;
 	}
 	thread = atomic_load(&atomic_load(&slot->home)->thread);

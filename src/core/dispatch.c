@@ -71,6 +71,21 @@ int32_t dispatch_any(uint64_t handle, uint32_t kinds)
 	return slot->epoch != platform_epoch() ? ABIO_E_FORKED : 0;
 }
 
+int32_t dispatch_sibling(const struct object *self, uint64_t handle, struct object **other)
+{
+	struct slot *slot = handle_find(handle, HANDLE_IO);
+	struct slot *home;
+
+	if (slot == NULL)
+		return ABIO_E_HANDLE;
+	home = atomic_load(&slot->home);
+	/* Nothing of an object is looked at that may be another thread's. */
+	if (home != atomic_load(&self->slot->home))
+		return home->object == NULL ? ABIO_E_CLOSED : ABIO_E_ARGUMENT;
+	*other = slot->object;
+	return (*other)->state == OBJECT_OPEN ? 0 : ABIO_E_CLOSED;
+}
+
 int32_t dispatch_struct(const void *given, void *local, uint32_t size, uint32_t minimum,
 			int optional)
 {

@@ -25,6 +25,11 @@ int32_t dispatch_io(uint64_t handle, uint32_t how, struct object **self);
 int32_t dispatch_driver(uint64_t handle, uint32_t how, struct driver **self);
 /* FORKED and HANDLE alone, of a handle that the implementation looks up itself. */
 int32_t dispatch_any(uint64_t handle, uint32_t kinds);
+/*
+ * A second io of a call, found alive by dispatch_any: it must be of the same driver.  CLOSED,
+ * ARGUMENT; 0 and *other.
+ */
+int32_t dispatch_sibling(const struct object *self, uint64_t handle, struct object **other);
 /* Copies a size-prefixed struct of the host into `local` of `size` bytes; `minimum`: first release.
  */
 int32_t dispatch_struct(const void *given, void *local, uint32_t size, uint32_t minimum,

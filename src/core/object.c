@@ -147,9 +147,17 @@ void object_close(struct object *object, struct operation *closer)
 
 void object_abort(struct object *object)
 {
+	struct request *request = &object->close_request;
+
 	object->abort = true;
 	object->hold++;
 	outbox_abort(object);
+	/* One that is still queued sees the flag when it is performed: the class must let go. */
+	if (object->class->withdraw != NULL && object->closing && !request->canceled) {
+		request->canceled = true;
+		if (request->state == REQUEST_SUBMITTED || request->state == REQUEST_WAITING)
+			object->class->withdraw(request);
+	}
 	object->hold--;
 	object_settle(object);
 }
@@ -161,6 +169,15 @@ void object_unreferenced(struct object *object)
 		object_settle(object);
 	else if (object->state == OBJECT_OPEN)
 		object_close(object, NULL);
+}
+
+void object_forget(struct object *object)
+{
+	if (object->fd >= 0)
+		resource_close(object->fd);
+	object->fd = -1;
+	if (object->class->forget != NULL)
+		object->class->forget(object);
 }
 
 void object_end(struct object *object)

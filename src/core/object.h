@@ -45,6 +45,8 @@ struct object_class {
 	int32_t (*consumed)(struct object *object, uint32_t count);
 	/* Lets go of object->own, when the object is freed. */
 	void (*dispose)(struct object *object);
+	/* In the child of a fork: lets go of the child's copies of descriptors.  May be NULL. */
+	void (*forget)(struct object *object);
 	/* The required primitives of a stream: a count, 0 at the end, or a code.  Never wait. */
 	int64_t (*try_readv)(struct object *object, const struct abio_iovec *iovecs,
 			     uint32_t count);
@@ -110,6 +112,7 @@ struct object {
 	void *own;           /* what the class keeps */
 	uint64_t cursor;
 	int32_t fd;
+	uint32_t users; /* adapters that hold it */
 	uint8_t state;
 	bool released;         /* the last reference is gone */
 	bool arriving;         /* moved in from another driver, still in the inbox */
@@ -134,12 +137,14 @@ void object_open(struct object *object, int32_t fd);
 void object_discard(struct object *object);
 /* Begins to close.  `closer`, if any, is finished when it is closed. */
 void object_close(struct object *object, struct operation *closer);
-/* The outbox is given up; what waits for it goes on. */
+/* The outbox is given up, and what a close waits for; what waits for them goes on. */
 void object_abort(struct object *object);
 /* Something of the object ended: closes or frees it when it was waiting for that. */
 void object_settle(struct object *object);
 /* The last reference is gone. */
 void object_unreferenced(struct object *object);
+/* The child of a fork let go of the last reference it inherited. */
+void object_forget(struct object *object);
 /* The driver is going away: closes the descriptor of an idle object at once. */
 void object_end(struct object *object);
 bool object_idle(const struct object *object);

@@ -119,12 +119,21 @@ static void restore(const struct object *object)
 		sys.set_flags(object->fd, (int)flags & ~O_NONBLOCK);
 }
 
+/* Whether nothing depends on the object having its descriptor: 0 or a code. */
+static int32_t leaves(const struct object *object)
+{
+	if (object->class->perform != NULL)
+		return ABIO_E_UNSUPPORTED;
+	return !object_idle(object) || inbuf_left(object) > 0 || object->users > 0 ? ABIO_E_BUSY
+										   : 0;
+}
+
 int32_t impl_detach(struct object *io, int32_t *fd)
 {
-	if (io->class->perform != NULL)
-		return ABIO_E_UNSUPPORTED;
-	if (!object_idle(io) || inbuf_left(io) > 0)
-		return ABIO_E_BUSY;
+	int32_t error = leaves(io);
+
+	if (error < 0)
+		return error;
 	io->driver->backend->unwatch(io);
 	restore(io);
 	*fd = io->fd;
@@ -189,10 +198,9 @@ int32_t impl_move(struct object *io, uint64_t to, abio_io *moved)
 		return ABIO_E_HANDLE;
 	if (slot->epoch != platform_epoch())
 		return ABIO_E_FORKED;
-	if (io->class->perform != NULL)
-		return ABIO_E_UNSUPPORTED;
-	if (!object_idle(io) || inbuf_left(io) > 0)
-		return ABIO_E_BUSY;
+	error = leaves(io);
+	if (error < 0)
+		return error;
 	object = successor(io, slot);
 	if (object == NULL)
 		return PLATFORM_NO_MEMORY;

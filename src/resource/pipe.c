@@ -42,7 +42,9 @@ static int32_t shutdown_write(struct object *object)
 	.try_writev = try_writev, .shutdown_write = shutdown_write, .write = &stream_write_slots, \
 	.buf_write = &stream_buf_write_slots
 
-const struct object_class pipe_class = { .name = "pipe", PIPE_COMMON, PIPE_READS, PIPE_WRITES };
+const struct object_class pipe_class = {
+	.name = "pipe", PIPE_COMMON, PIPE_READS, PIPE_WRITES, .split = &split_slots
+};
 const struct object_class pipe_reader_class = { .name = "pipe reader", PIPE_COMMON, PIPE_READS };
 const struct object_class pipe_writer_class = { .name = "pipe writer", PIPE_COMMON, PIPE_WRITES };
 

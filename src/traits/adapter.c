@@ -1,11 +1,61 @@
 /* See adapter.h. */
 #include "adapter.h"
 
+#include <string.h>
+
 #include "check.h"
 #include "handle.h"
 #include "inbuf.h"
 #include "platform.h"
 #include "request.h"
+
+/* Slot tables are arrays of function pointers. */
+static void cut(void *slots, const void *inner, size_t size)
+{
+	uint8_t *mine = slots;
+	const uint8_t *theirs = inner;
+
+	for (size_t at = 0; at < size; at += sizeof(void (*)(void))) {
+		void (*slot)(void);
+
+		memcpy(&slot, theirs + at, sizeof(slot));
+		if (slot == NULL)
+			memcpy(mine + at, &slot, sizeof(slot));
+	}
+}
+
+static int32_t ready_fd(struct object *self, uint32_t interest, int32_t *fd, uint32_t *events)
+{
+	struct object *inner = adapter_of(self)->inner;
+	int32_t error = adapter_usable(inner);
+
+	return error < 0 ? error : inner->class->ready->ready_fd(inner, interest, fd, events);
+}
+
+void adapter_cut(struct adapter *adapter, const struct object *inner)
+{
+	struct object_class *class = &adapter->class;
+
+	if (class->ready != NULL) {
+		if (class->ready != &adapter->ready_slots)
+			adapter->ready_slots = *class->ready;
+		adapter->ready_slots.ready_fd = ready_fd;
+		cut(&adapter->ready_slots, inner->class->ready, sizeof(adapter->ready_slots));
+		class->ready = &adapter->ready_slots;
+	}
+	if (class->read != NULL) {
+		if (class->read != &adapter->read_slots)
+			adapter->read_slots = *class->read;
+		cut(&adapter->read_slots, inner->class->read, sizeof(adapter->read_slots));
+		class->read = &adapter->read_slots;
+	}
+	if (class->write != NULL) {
+		if (class->write != &adapter->write_slots)
+			adapter->write_slots = *class->write;
+		cut(&adapter->write_slots, inner->class->write, sizeof(adapter->write_slots));
+		class->write = &adapter->write_slots;
+	}
+}
 
 static void adopt_traits(struct adapter *adapter, const struct object_class *class)
 {
@@ -35,15 +85,18 @@ static void adopt_traits(struct adapter *adapter, const struct object_class *cla
 int32_t adapter_create(struct object *inner, const struct object_class *class, size_t size,
 		       struct object **out)
 {
-	struct object *object = object_create(inner->driver, class);
+	struct object *object;
 	struct adapter *adapter;
 	int32_t error;
 
+	if (inner->class->reserve > ADAPTERS_RESERVE_MAX)
+		return ABIO_E_LIMIT;
+	object = object_create(inner->driver, class);
 	if (object == NULL)
 		return PLATFORM_NO_MEMORY;
 	/* Behind it, what passing on its own requests takes. */
 	adapter = platform_allocate(size + inner->class->reserve);
-	error = adapter == NULL ? PLATFORM_NO_MEMORY : handle_retain(inner->id);
+	error = adapter == NULL ? PLATFORM_NO_MEMORY : adapter_hold(inner);
 	if (error < 0) {
 		platform_release(adapter);
 		object->own = NULL;
@@ -62,13 +115,41 @@ int32_t adapter_create(struct object *inner, const struct object_class *class, s
 	return 0;
 }
 
+int32_t adapter_hold(struct object *inner)
+{
+	int32_t error = handle_retain(inner->id);
+
+	if (error == 0)
+		inner->users++;
+	return error;
+}
+
+void adapter_drop(struct object *inner, uint64_t id)
+{
+	/* Nobody asks any more once it is closed, and then this may be any thread. */
+	if (inner->driver != NULL)
+		inner->users--;
+	if (handle_release(id) == 0)
+		object_unreferenced(inner);
+}
+
 void adapter_let_go(struct adapter *adapter)
 {
 	struct object *inner = adapter->inner;
 
 	adapter->inner = NULL;
+	if (inner != NULL)
+		adapter_drop(inner, adapter->inner_id);
+}
+
+void adapter_forget(struct object *object)
+{
+	struct adapter *adapter = adapter_of(object);
+	struct object *inner = adapter->inner;
+
+	adapter->inner = NULL;
 	if (inner != NULL && handle_release(adapter->inner_id) == 0)
-		object_unreferenced(inner);
+		object_forget(inner);
 }
 
 void adapter_dispose(struct object *object)
@@ -79,7 +160,9 @@ void adapter_dispose(struct object *object)
 		return;
 	adapter_let_go(adapter);
 	object->own = NULL;
-	platform_release(adapter);
+	/* An abandoned driver leaves its requests where they are: a worker may be at one. */
+	if (adapter->read == NULL && adapter->write == NULL)
+		platform_release(adapter);
 }
 
 /* ---- what passes through ------------------------------------------------------------------- */
@@ -107,6 +190,13 @@ static void asked_replied(struct operation *operation, int64_t result)
 	request_finish(operation->owner, result);
 }
 
+void adapter_read(struct adapter *adapter, struct request *request, const struct abio_iovec *iovecs,
+		  uint32_t count, void (*reply)(struct operation *operation, int64_t result))
+{
+	adapter->read = request;
+	inner_read(adapter->inner, &adapter->reading, iovecs, count, reply, adapter);
+}
+
 static void transfer(struct adapter *adapter, struct request *request)
 {
 	struct abio_iovec one = { request->data, request->length };
@@ -115,8 +205,7 @@ static void transfer(struct adapter *adapter, struct request *request)
 
 	if (request->code == REQUEST_READ) {
 		check(adapter->read == NULL);
-		adapter->read = request;
-		inner_read(adapter->inner, &adapter->reading, iovecs, count, read_replied, adapter);
+		adapter_read(adapter, request, iovecs, count, read_replied);
 	} else {
 		check(adapter->write == NULL);
 		adapter->write = request;
@@ -167,19 +256,26 @@ void adapter_withdraw(struct request *request)
 		operation_cancel(reserved(request));
 }
 
+int32_t adapter_usable(const struct object *inner)
+{
+	return inner->state != OBJECT_OPEN || inner->driver->shut ? ABIO_E_CLOSED : 0;
+}
+
 int32_t adapter_ready_now(struct object *object, uint32_t interest)
 {
 	struct object *inner = adapter_of(object)->inner;
+	int32_t error = adapter_usable(inner);
 
-	return inner->class->ready->ready_now(inner, interest);
+	return error < 0 ? error : inner->class->ready->ready_now(inner, interest);
 }
 
 int64_t adapter_try_readv(struct object *object, const struct abio_iovec *iovecs, uint32_t count)
 {
 	struct object *inner = adapter_of(object)->inner;
+	int32_t error = adapter_usable(inner);
 
-	if (inner->state != OBJECT_OPEN || inner->driver->shut)
-		return ABIO_E_CLOSED;
+	if (error < 0)
+		return error;
 	return inner->class->read->try_readv == NULL
 		       ? ABIO_WOULD_BLOCK
 		       : inner->class->read->try_readv(inner, iovecs, count, 0);
@@ -188,28 +284,32 @@ int64_t adapter_try_readv(struct object *object, const struct abio_iovec *iovecs
 int64_t adapter_try_writev(struct object *object, const struct abio_iovec *iovecs, uint32_t count)
 {
 	struct object *inner = adapter_of(object)->inner;
+	int32_t error = adapter_usable(inner);
 
-	if (inner->state != OBJECT_OPEN || inner->driver->shut)
-		return ABIO_E_CLOSED;
-	return inner->class->write->try_writev == NULL
-		       ? ABIO_WOULD_BLOCK
-		       : inner->class->write->try_writev(inner, iovecs, count, 0);
+	if (error < 0)
+		return error;
+	/* What was put on it goes first: a write waits for that, and is not refused. */
+	if (inner->class->write->try_writev == NULL ||
+	    (inner->writer == NULL && !outbox_idle(inner)))
+		return ABIO_WOULD_BLOCK;
+	return inner->class->write->try_writev(inner, iovecs, count, 0);
 }
 
 int32_t adapter_position(struct object *object, uint64_t *position)
 {
 	struct object *inner = adapter_of(object)->inner;
+	int32_t error = adapter_usable(inner);
 
-	if (inner->state != OBJECT_OPEN || inner->driver->shut)
-		return ABIO_E_CLOSED;
-	return inner->class->seek->stream_position(inner, position);
+	return error < 0 ? error : inner->class->seek->stream_position(inner, position);
 }
 
 int32_t adapter_try_flush(struct object *object)
 {
 	struct object *inner = adapter_of(object)->inner;
+	int32_t error = adapter_usable(inner);
 
-	if (inner->state != OBJECT_OPEN || inner->driver->shut)
-		return ABIO_E_CLOSED;
-	return inner->class->write->try_flush(inner);
+	if (error < 0)
+		return error;
+	return inner->class->write->try_flush == NULL ? ABIO_WOULD_BLOCK
+						      : inner->class->write->try_flush(inner);
 }

@@ -11,6 +11,11 @@
 
 #include "transfer.h"
 
+/* How many may be on top of each other, because ending one calls as deep as they are; told by what
+ * an operation on them reserves. */
+#define ADAPTERS_MAX         64u
+#define ADAPTERS_RESERVE_MAX ((ADAPTERS_MAX - 1) * (uint32_t)sizeof(struct operation) + LENGTH_ROOM)
+
 /* object->own begins with this. */
 struct adapter {
 	struct object_class class; /* the object's: a copy it may take traits out of */
@@ -22,6 +27,9 @@ struct adapter {
 	void *room;               /* what one of these needs as `extra` to be passed on */
 	struct request *read;     /* the adapter's request that is being answered, or NULL */
 	struct request *write;
+	struct ready_slots ready_slots; /* where the class's are cut to what `inner` has */
+	struct read_slots read_slots;
+	struct write_slots write_slots;
 };
 
 static inline struct adapter *adapter_of(const struct object *object)
@@ -35,17 +43,30 @@ static inline struct adapter *adapter_of(const struct object *object)
  */
 int32_t adapter_create(struct object *inner, const struct object_class *class, size_t size,
 		       struct object **adapter);
+/*
+ * Leaves of its Ready, Read and Write what `inner` has too; forwards ready_fd.  For adapters that
+ * answer a call by the same call.
+ */
+void adapter_cut(struct adapter *adapter, const struct object *inner);
+/* Whether `inner` takes calls: 0 or ABIO_E_CLOSED. */
+int32_t adapter_usable(const struct object *inner);
 /* The class hooks of an adapter that changes nothing; others call them for what they do not. */
 void adapter_perform(struct request *request);
 void adapter_withdraw(struct request *request);
 void adapter_dispose(struct object *object);
+void adapter_forget(struct object *object);
 int32_t adapter_ready_now(struct object *object, uint32_t interest);
 int64_t adapter_try_readv(struct object *object, const struct abio_iovec *iovecs, uint32_t count);
 int64_t adapter_try_writev(struct object *object, const struct abio_iovec *iovecs, uint32_t count);
 int32_t adapter_try_flush(struct object *object);
 int32_t adapter_position(struct object *object, uint64_t *position);
-/* Drops the reference on what is underneath. */
+/* Takes and drops the reference on what is underneath; 0 or a code. */
+int32_t adapter_hold(struct object *inner);
+void adapter_drop(struct object *inner, uint64_t id);
 void adapter_let_go(struct adapter *adapter);
+/* Answers `request`, a read, by one of `inner`; the reply ends adapter->read. */
+void adapter_read(struct adapter *adapter, struct request *request, const struct abio_iovec *iovecs,
+		  uint32_t count, void (*reply)(struct operation *operation, int64_t result));
 
 /*
  * Operations on an object for the library itself, in `operation`'s memory; `reply` is called once,

@@ -6,30 +6,71 @@
 #include "platform.h"
 #include "request.h"
 
-/* The half's own close: what it put is out by now. */
+struct write_half {
+	struct adapter adapter;
+	struct operation shutting; /* on what is underneath, for its close */
+};
+
+static struct write_half *write_half_of(const struct object *object)
+{
+	return object->own;
+}
+
+static void closed(struct operation *operation, int64_t result)
+{
+	struct write_half *half = operation->owner;
+	struct request *request = &half->adapter.object->close_request;
+
+	half->adapter.write = NULL;
+	adapter_let_go(&half->adapter);
+	/* That what is underneath is closed already is no failure of closing this half. */
+	request_finish(request, result == ABIO_E_CLOSED ? 0 : result);
+}
+
+static void ask(struct write_half *half, enum request_code code,
+		void (*reply)(struct operation *operation, int64_t result))
+{
+	half->shutting.extra = half->adapter.room;
+	inner_ask(half->adapter.inner, &half->shutting, code, 0, 0, reply, half);
+}
+
+/* What cannot be shut down is flushed at least. */
 static void shut(struct operation *operation, int64_t result)
 {
-	struct adapter *adapter = operation->owner;
-	struct request *request = adapter->write;
+	struct write_half *half = operation->owner;
 
-	adapter->write = NULL;
-	adapter_let_go(adapter);
-	/* The peer or the object being gone already is no failure of closing this half. */
-	request_finish(request, result == ABIO_E_CLOSED ? 0 : result);
+	if (result == ABIO_E_UNSUPPORTED)
+		ask(half, REQUEST_FLUSH, closed);
+	else
+		closed(operation, result);
+}
+
+/* What the half itself put is out by now; what others put on the object may not be. */
+static void close_write_half(struct request *request)
+{
+	struct write_half *half = write_half_of(request->object);
+
+	half->adapter.write = request;
+	ask(half, REQUEST_SHUTDOWN, shut);
+	if (request->canceled && half->adapter.write == request)
+		operation_cancel(&half->shutting);
 }
 
 static void perform_write_half(struct request *request)
 {
-	struct adapter *adapter = adapter_of(request->object);
-
-	if (request->code != REQUEST_CLOSE) {
-		adapter_perform(request);
-		return;
-	}
 	request->state = REQUEST_SUBMITTED;
-	adapter->write = request;
-	adapter->writing.extra = adapter->room;
-	inner_ask(adapter->inner, &adapter->writing, REQUEST_SHUTDOWN, 0, 0, shut, adapter);
+	if (request->code == REQUEST_CLOSE)
+		close_write_half(request);
+	else
+		adapter_perform(request);
+}
+
+static void withdraw_write_half(struct request *request)
+{
+	if (request->code == REQUEST_CLOSE)
+		operation_cancel(&write_half_of(request->object)->shutting);
+	else
+		adapter_withdraw(request);
 }
 
 static const struct object_class read_half_class = {
@@ -38,6 +79,7 @@ static const struct object_class read_half_class = {
 	.perform = adapter_perform,
 	.withdraw = adapter_withdraw,
 	.dispose = adapter_dispose,
+	.forget = adapter_forget,
 	.try_readv = adapter_try_readv,
 	.ready_now = adapter_ready_now,
 	.ready = &stream_ready_slots,
@@ -49,8 +91,9 @@ static const struct object_class write_half_class = {
 	.name = "write half",
 	.kind = ABIO_KIND_WRITE_HALF,
 	.perform = perform_write_half,
-	.withdraw = adapter_withdraw,
+	.withdraw = withdraw_write_half,
 	.dispose = adapter_dispose,
+	.forget = adapter_forget,
 	.try_writev = adapter_try_writev,
 	.try_flush = adapter_try_flush,
 	.ready_now = adapter_ready_now,
@@ -68,11 +111,13 @@ static int32_t split(struct object *self, abio_io *read_half, abio_io *write_hal
 
 	if (error < 0)
 		return error;
-	error = adapter_create(self, &write_half_class, sizeof(struct adapter), &writer);
+	error = adapter_create(self, &write_half_class, sizeof(struct write_half), &writer);
 	if (error < 0) {
 		object_discard(reader);
 		return error;
 	}
+	adapter_cut(adapter_of(reader), self);
+	adapter_cut(adapter_of(writer), self);
 	*read_half = reader->id;
 	*write_half = writer->id;
 	return 0;

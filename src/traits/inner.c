@@ -2,16 +2,11 @@
 #include "adapter.h"
 #include "platform.h"
 
-static int32_t usable(const struct object *object)
-{
-	return object->state != OBJECT_OPEN || object->driver->shut ? ABIO_E_CLOSED : 0;
-}
-
 static void transfer(struct transfer *transfer, struct operation *operation,
 		     const struct abio_iovec *iovecs, uint32_t count)
 {
 	struct object *object = transfer->object;
-	int32_t error = usable(object);
+	int32_t error = adapter_usable(object);
 
 	if (object->class->positional) {
 		transfer->code = transfer->code == REQUEST_READ ? REQUEST_READ_AT
@@ -83,7 +78,7 @@ void inner_ask(struct object *object, struct operation *operation, enum request_
 	       uint32_t argument, uint64_t offset,
 	       void (*reply)(struct operation *operation, int64_t result), void *owner)
 {
-	int32_t error = usable(object);
+	int32_t error = adapter_usable(object);
 	void *extra = operation->extra;
 
 	operation_prepare(operation, object, reply, owner);
