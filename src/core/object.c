@@ -54,6 +54,11 @@ static void destroy(struct object *object)
 {
 	check(object->fd < 0 && list_empty(&object->operations));
 	check(!list_linked(&object->in_inbox));
+	/* They have ended; the event that shows a view of it is still on its way to the host. */
+	if (object->reader != NULL)
+		object->reader->object = NULL;
+	if (object->writer != NULL)
+		object->writer->object = NULL;
 	outbox_destroy(object);
 	inbuf_destroy(object);
 	if (object->class->dispose != NULL)

@@ -49,9 +49,25 @@ static void give_back(struct operation *operation)
 	list_append(&driver->spare, &operation->in_driver);
 }
 
+/* The event of one that shows a view has reached the host. */
+static void end_showing(struct operation *operation)
+{
+	struct object *object = operation->object;
+
+	if (!operation->shows || object == NULL)
+		return;
+	if (object->reader == operation)
+		object->reader = NULL;
+	if (object->writer == operation)
+		object->writer = NULL;
+}
+
 static void consumed(struct event_node *node)
 {
-	give_back(container_of(node, struct operation, node));
+	struct operation *operation = container_of(node, struct operation, node);
+
+	end_showing(operation);
+	give_back(operation);
 }
 
 static void lingers(struct event_node *node)
@@ -185,7 +201,7 @@ static void leave(struct operation *operation)
 		check(operation->driver->in_flight > 0);
 		operation->driver->in_flight--;
 	}
-	if (object == NULL)
+	if (object == NULL || operation->shows)
 		return;
 	if (object->reader == operation)
 		object->reader = NULL;

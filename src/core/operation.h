@@ -34,7 +34,8 @@ struct operation {
 	bool parked; /* waits for the outbox, no request is out */
 	bool paused; /* receive */
 	bool uses_cursor;
-	bool kept; /* its memory is somebody's who uses it again: never freed here */
+	bool shows; /* its event carries a view: its side stays taken until the host has it */
+	bool kept;  /* its memory is somebody's who uses it again: never freed here */
 	uint32_t length;
 	uint32_t limit; /* most bytes of one step */
 	uint8_t *data;
