@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "fill.h"
 #include "handle.h"
 #include "inbuf.h"
 #include "platform.h"
@@ -233,6 +234,12 @@ void adapter_perform(struct request *request)
 	case REQUEST_WRITE:
 		transfer(adapter, request);
 		break;
+	case REQUEST_FILL:
+		check(adapter->read == NULL);
+		adapter->read = request;
+		inner_ask(adapter->inner, &adapter->reading, REQUEST_FILL, 0, 0, read_replied,
+			  adapter);
+		break;
 	case REQUEST_CLOSE:
 		adapter_let_go(adapter);
 		request_finish(request, 0);
@@ -279,6 +286,17 @@ int64_t adapter_try_readv(struct object *object, const struct abio_iovec *iovecs
 	return inner->class->read->try_readv == NULL
 		       ? ABIO_WOULD_BLOCK
 		       : inner->class->read->try_readv(inner, iovecs, count, 0);
+}
+
+int64_t adapter_try_fill(struct object *object)
+{
+	struct object *inner = adapter_of(object)->inner;
+
+	if (inner->state != OBJECT_OPEN || inner->driver->shut)
+		return ABIO_E_CLOSED;
+	if (inner->reader != NULL)
+		return ABIO_E_BUSY;
+	return fill_reserve(inner) ? fill_try(inner) : PLATFORM_NO_MEMORY;
 }
 
 int64_t adapter_try_writev(struct object *object, const struct abio_iovec *iovecs, uint32_t count)

@@ -57,6 +57,7 @@ void adapter_dispose(struct object *object);
 void adapter_forget(struct object *object);
 int32_t adapter_ready_now(struct object *object, uint32_t interest);
 int64_t adapter_try_readv(struct object *object, const struct abio_iovec *iovecs, uint32_t count);
+int64_t adapter_try_fill(struct object *object);
 int64_t adapter_try_writev(struct object *object, const struct abio_iovec *iovecs, uint32_t count);
 int32_t adapter_try_flush(struct object *object);
 int32_t adapter_position(struct object *object, uint64_t *position);
@@ -78,7 +79,7 @@ void inner_read(struct object *object, struct operation *operation, const struct
 void inner_write(struct object *object, struct operation *operation,
 		 const struct abio_iovec *iovecs, uint32_t count,
 		 void (*reply)(struct operation *operation, int64_t result), void *owner);
-/* REQUEST_READY (argument: interest), _FLUSH, _SHUTDOWN, _SEEK (whence, offset), _LENGTH.
+/* REQUEST_READY (argument: interest), _FILL, _FLUSH, _SHUTDOWN, _SEEK (whence, offset), _LENGTH.
  * `operation->extra` is what object->class->reserve asks for. */
 void inner_ask(struct object *object, struct operation *operation, enum request_code code,
 	       uint32_t argument, uint64_t offset,

@@ -3,6 +3,7 @@
  * what it does not offer, and that the writing one shuts writing down when it goes.
  */
 #include "adapter.h"
+#include "inbuf.h"
 #include "platform.h"
 #include "request.h"
 
@@ -81,9 +82,11 @@ static const struct object_class read_half_class = {
 	.dispose = adapter_dispose,
 	.forget = adapter_forget,
 	.try_readv = adapter_try_readv,
+	.try_fill = adapter_try_fill,
 	.ready_now = adapter_ready_now,
 	.ready = &stream_ready_slots,
 	.read = &stream_read_slots,
+	.buf_read = &stream_buf_read_slots,
 	.owned_read = &owned_read_slots,
 };
 
@@ -111,7 +114,18 @@ static int32_t split(struct object *self, abio_io *read_half, abio_io *write_hal
 
 	if (error < 0)
 		return error;
+<<<<<<< HEAD
 	error = adapter_create(self, &write_half_class, sizeof(struct write_half), &writer);
+=======
+	/* One stream has read ahead, whichever handle asked for it. */
+	if (!inbuf_share(reader, self)) {
+		object_discard(reader);
+		return PLATFORM_NO_MEMORY;
+	}
+	if (self->class->buf_read == NULL)
+		adapter_of(reader)->class.buf_read = NULL;
+	error = adapter_create(self, &write_half_class, sizeof(struct adapter), &writer);
+>>>>>>> 204dc65 (BufRead through halves, and its cases)
 	if (error < 0) {
 		object_discard(reader);
 		return error;

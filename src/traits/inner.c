@@ -1,5 +1,6 @@
 /* Operations of the library's own on an object: see adapter.h. */
 #include "adapter.h"
+#include "fill.h"
 #include "platform.h"
 
 static void transfer(struct transfer *transfer, struct operation *operation,
@@ -63,6 +64,8 @@ static int32_t begin(struct object *object, struct operation *operation, enum re
 	switch (code) {
 	case REQUEST_READY:
 		return ready_begin(operation);
+	case REQUEST_FILL:
+		return object->class->buf_read == NULL ? ABIO_E_UNSUPPORTED : fill_begin(operation);
 	case REQUEST_FLUSH:
 		return flush_begin(operation);
 	case REQUEST_SHUTDOWN:

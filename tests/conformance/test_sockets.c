@@ -371,9 +371,12 @@ static void bad_options_are_refused(struct test *t)
 static struct abio_address *resolve(struct test *t, const char *name, uint32_t port, uint32_t flags,
 				    int64_t *count)
 {
-	struct abio_event event = test_finish(
-		t, START(t, abio_resolve, t->driver, name, (uint32_t)strlen(name), port, flags));
+	uint64_t token =
+		START(t, abio_resolve, t->driver, name, (uint32_t)strlen(name), port, flags);
+	struct abio_event event;
 
+	test_resolving(t, token);
+	event = test_finish(t, token);
 	*count = event.result;
 	if (event.result <= 0) {
 		assert_int_equal(event.flags, 0);

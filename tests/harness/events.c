@@ -305,6 +305,12 @@ const char *events_end(struct test *t)
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
+void test_resolving(struct test *t, uint64_t token)
+{
+	t->own->resolving = token;
+}
+
+/* Those that end with the next poll. */
 static void copy_view(struct test *t, struct abio_event *event)
 {
 	size_t length = (size_t)event->result;
@@ -313,6 +319,8 @@ static void copy_view(struct test *t, struct abio_event *event)
 	if ((event->flags & ABIO_EVENT_VIEW) == 0)
 		return;
 	assert_true(event->result > 0 && event->data != 0);
+	if ((event->flags & ABIO_EVENT_MORE) == 0 && event->token != t->own->resolving)
+		return;
 	if ((event->flags & ABIO_EVENT_MORE) == 0)
 		length *= sizeof(struct abio_address);
 	copy = test_memory(t, length);

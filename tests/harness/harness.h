@@ -139,7 +139,11 @@ void test_owed(struct test *t, uint64_t token);
 void test_lend(struct test *t, void *data, size_t length);
 void test_lend_iovecs(struct test *t, const struct abio_iovec *iovecs, uint32_t count);
 
-/* The next event of the driver, in order, waiting for it.  Views are copied into test memory. */
+/* What this operation's event shows are addresses, until the next poll. */
+void test_resolving(struct test *t, uint64_t token);
+
+/* The next event of the driver, in order, waiting for it.  Views that end with the next poll are
+ * copied into test memory; those of fill_buf and reserve stay where they are. */
 struct abio_event test_event(struct test *t);
 struct abio_event test_event_on(struct test *t, abio_driver driver);
 /* The terminal event of an operation; what comes before it for others is kept for them. */

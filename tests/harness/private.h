@@ -50,6 +50,7 @@ struct test_private {
 	int64_t live_before;
 	uint8_t fd_open[4096]; /* which descriptors were open before */
 	uint64_t last_token;
+	uint64_t resolving; /* whose view is of addresses */
 	abio_driver drivers[DRIVERS_MAX];
 	uint32_t driver_count;
 	struct owed *owed;
