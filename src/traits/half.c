@@ -114,9 +114,6 @@ static int32_t split(struct object *self, abio_io *read_half, abio_io *write_hal
 
 	if (error < 0)
 		return error;
-<<<<<<< HEAD
-	error = adapter_create(self, &write_half_class, sizeof(struct write_half), &writer);
-=======
 	/* One stream has read ahead, whichever handle asked for it. */
 	if (!inbuf_share(reader, self)) {
 		object_discard(reader);
@@ -124,8 +121,7 @@ static int32_t split(struct object *self, abio_io *read_half, abio_io *write_hal
 	}
 	if (self->class->buf_read == NULL)
 		adapter_of(reader)->class.buf_read = NULL;
-	error = adapter_create(self, &write_half_class, sizeof(struct adapter), &writer);
->>>>>>> 204dc65 (BufRead through halves, and its cases)
+	error = adapter_create(self, &write_half_class, sizeof(struct write_half), &writer);
 	if (error < 0) {
 		object_discard(reader);
 		return error;
