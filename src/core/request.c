@@ -14,6 +14,8 @@ void request_start(struct request *request)
 	}
 	request->state = REQUEST_QUEUED;
 	list_append(&request->driver->local, &request->link);
+	/* Also when the host's completion of one request starts the next, outside of a turn. */
+	driver_signal(request->driver);
 }
 
 void request_finish(struct request *request, int64_t result)
