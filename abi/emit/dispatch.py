@@ -14,6 +14,7 @@ written on failure."""
 def how(function: Function) -> str:
     bits = ["DISPATCH_CLOSED_OK"] if function.closed_ok else []
     bits += ["DISPATCH_FORKED_OK"] if function.forked else []
+    bits += ["DISPATCH_RELEASED_OK"] if function.released_ok else []
     return " | ".join(bits) or "0"
 
 

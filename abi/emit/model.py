@@ -95,6 +95,7 @@ class Function:
     start: bool
     closed_ok: bool
     forked: bool
+    released_ok: bool
     calls_host: bool
     since: str
     doc: str
@@ -278,6 +279,7 @@ def plain_of(out: Description) -> dict[str, Any]:
                 "start": f.start,
                 "closed_ok": f.closed_ok,
                 "forked": f.forked,
+                "released_ok": f.released_ok,
                 "calls_host": f.calls_host,
                 "since": f.since,
                 "doc": f.doc,

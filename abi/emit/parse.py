@@ -296,7 +296,7 @@ def read_functions(out: Description, raw: dict[str, Any]) -> None:
         known(
             item,
             table,
-            "name args returns thread calls start closed_ok forked calls_host since doc errors",
+            "name args returns thread calls start closed_ok forked released_ok calls_host since doc errors",
         )
         if name in seen or name == "api":
             raise Bad(item, "is there twice, or a name of the generator's")
@@ -339,6 +339,7 @@ def read_functions(out: Description, raw: dict[str, Any]) -> None:
                 start,
                 take(item, table, "closed_ok", bool, False),
                 take(item, table, "forked", bool, False),
+                take(item, table, "released_ok", bool, False),
                 take(item, table, "calls_host", bool, False),
                 since,
                 text_of(item, table.get("doc")),

@@ -18,7 +18,9 @@ static int32_t enter(struct slot *slot, uint32_t how)
 
 int32_t dispatch_io(uint64_t handle, uint32_t how, struct object **self)
 {
-	struct slot *slot = handle_find(handle, HANDLE_IO);
+	struct slot *slot = (how & DISPATCH_RELEASED_OK) != 0
+				    ? handle_find_released(handle, HANDLE_IO)
+				    : handle_find(handle, HANDLE_IO);
 	struct object *object;
 	int32_t error;
 

@@ -12,7 +12,9 @@
 
 enum {
 	DISPATCH_CLOSED_OK = 1,
-	DISPATCH_FORKED_OK = 2
+	DISPATCH_FORKED_OK = 2,
+	/* Also one that nobody holds any more and that is not closed yet. */
+	DISPATCH_RELEASED_OK = 4
 };
 enum {
 	DISPATCH_DRIVER = 1,

@@ -148,20 +148,32 @@ enum handle_kind handle_kind(uint64_t id)
 	return (enum handle_kind)(id >> (25 + INDEX_BITS));
 }
 
-struct slot *handle_find(uint64_t id, enum handle_kind kind)
+static struct slot *named(uint64_t id, enum handle_kind kind, uint64_t *state)
 {
 	struct slot *slot;
-	uint64_t state;
 
 	if (handle_kind(id) != kind || id >> 53 != 0)
 		return NULL;
 	slot = slot_at((uint32_t)(id & ((1u << INDEX_BITS) - 1)));
 	if (slot == NULL)
 		return NULL;
-	state = atomic_load_explicit(&slot->state, memory_order_acquire);
-	if (state >> 32 != id >> INDEX_BITS || (uint32_t)state == 0)
-		return NULL;
-	return slot;
+	*state = atomic_load_explicit(&slot->state, memory_order_acquire);
+	return *state >> 32 == id >> INDEX_BITS ? slot : NULL;
+}
+
+struct slot *handle_find(uint64_t id, enum handle_kind kind)
+{
+	uint64_t state;
+	struct slot *slot = named(id, kind, &state);
+
+	return slot == NULL || (uint32_t)state == 0 ? NULL : slot;
+}
+
+struct slot *handle_find_released(uint64_t id, enum handle_kind kind)
+{
+	uint64_t state;
+
+	return named(id, kind, &state);
 }
 
 int32_t handle_retain(uint64_t id)

@@ -41,6 +41,9 @@ uint64_t handle_id(const struct slot *slot);
 
 /* The slot a handle names, if it is live and of that kind. */
 struct slot *handle_find(uint64_t id, enum handle_kind kind);
+/* The same, and also one that has no reference left and is not destroyed yet.  Only its owner may
+ * look behind that. */
+struct slot *handle_find_released(uint64_t id, enum handle_kind kind);
 enum handle_kind handle_kind(uint64_t id);
 
 /* References.  retain: 0, ABIO_E_HANDLE, ABIO_E_LIMIT.  release: how many are left, or

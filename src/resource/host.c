@@ -310,6 +310,8 @@ int32_t impl_object_notify(struct object *io, uint32_t readiness)
 
 	if (host == NULL)
 		return ABIO_E_UNSUPPORTED;
+	if (io->state == OBJECT_CLOSED || io->driver == NULL)
+		return ABIO_E_CLOSED;
 	host->ready |= readiness;
 	host->news |= readiness;
 	host_wake(host);
