@@ -3454,11 +3454,12 @@ int32_t abio_consume(abio_io io, uint32_t count);
  * abio_fill_buf
  *
  * Waits until there is something to read, and tells where it is: the event has ABIO_EVENT_VIEW,
- * `data` and `result` saying where and how much; 0 at the end of the stream.  Nothing is consumed:
- * until abio_consume another fill or read gives the same bytes.  While nothing is there no memory
- * is held.
- * The view lives until its last byte is consumed, the next fill or read ends, or the io is
- * released; abio_close does not end it.
+ * `data` and `result` saying where and how much; 0 at the end of the stream.  Nothing is consumed,
+ * and `progress` is 0: until abio_consume another fill or read gives the same bytes.  While nothing
+ * is there no memory is held.  With ABIO_START_INLINE the answer is how many bytes there are, and
+ * abio_try_fill_buf tells where.
+ * The view lives until its last byte is consumed, the next fill or read ends, or the io is released
+ * or its driver closed; abio_close does not end it.
  * Cancelled, it loses nothing: what has arrived is there for the next.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
