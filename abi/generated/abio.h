@@ -2646,6 +2646,10 @@ int32_t abio_accept(abio_io io, uint32_t flags, uint64_t token);
  * Makes a datagram socket (UDP or Unix), bound to `local` unless that is NULL, and connected to
  * `peer` unless that is NULL: then it takes datagrams from there alone, and abio_write and
  * abio_send_to without an address go there.  One of the two is required; both are of one family.
+ * Beside Datagram it has the traits Ready, Read, Write, OwnedRead and OwnedWrite, without their
+ * exact and all forms: each transfer is one message, in the same line as abio_receive_from and
+ * abio_send_to, and a transfer of length 0 moves none.  A Unix path is created by `local` and is
+ * not removed on close.
  * Returns 0 and stores the io.
  *
  * Parameters:
@@ -4110,6 +4114,7 @@ int32_t abio_split(abio_io io, abio_io *read_half, abio_io *write_half);
  *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `from` is shorter than its first
  *                        release; `flags` has a bit that is not known
  *   ABIO_WOULD_BLOCK     no datagram now
+ *   ABIO_E_BUSY          others wait for one, and come first
  *   -ECONNREFUSED        an earlier datagram found nobody
  *
  * Thread: the driver's, which the first such call decides.
@@ -4124,7 +4129,7 @@ int32_t abio_try_receive_from(abio_io io, void *data, uint32_t length, struct ab
  *
  * Waits for a datagram, and stores who sent it unless `from` is NULL; `data` and `from` belong to
  * the library from acceptance until the terminal event is delivered.  Any number may wait; each
- * takes one.
+ * takes one, in the order they were started.
  * The event's result and progress are its number of bytes in `data`, which may be 0;
  * ABIO_EVENT_TRUNCATED when the rest did not fit and is lost.  A datagram that was taken is never
  * lost on cancel.
@@ -4187,6 +4192,7 @@ int32_t abio_receive_from(abio_io io, void *data, uint32_t length, struct abio_a
  *                        release; `flags` has a bit that is not known; a family or length that is
  *                        not valid
  *   ABIO_WOULD_BLOCK     no room now
+ *   ABIO_E_BUSY          others wait to be sent, and come first
  *   -EMSGSIZE            too long for one datagram
  *   -EDESTADDRREQ        no address, and not connected
  *   -ECONNREFUSED        an earlier datagram found nobody
@@ -4201,7 +4207,8 @@ int32_t abio_try_send_to(abio_io io, const void *data, uint32_t length,
 /*
  * abio_send_to
  *
- * Sends one datagram; `to` may be NULL on a connected socket.  Any number may wait.
+ * Sends one datagram; `to` may be NULL on a connected socket, and a length of 0 sends an empty one.
+ * Any number may wait; they go out in the order they were started.
  * The event's result and progress are the number of bytes: all, a datagram is never cut.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.

@@ -30,8 +30,10 @@ enum request_code {
 	REQUEST_WRITE,
 	REQUEST_READ_AT, /* a file, at offset */
 	REQUEST_WRITE_AT,
-	REQUEST_RECEIVE, /* a stream, into a view of the driver's pool */
-	REQUEST_READY,   /* wait for `flags` = ABIO_INTEREST_*; result: ABIO_READY_* */
+	REQUEST_RECEIVE,      /* a stream, into a view of the driver's pool */
+	REQUEST_READY,        /* wait for `flags` = ABIO_INTEREST_*; result: ABIO_READY_* */
+	REQUEST_RECEIVE_FROM, /* a datagram; data: a msghdr with its names and pieces */
+	REQUEST_SEND_TO,
 	REQUEST_ACCEPT,  /* result: a descriptor */
 	REQUEST_CONNECT, /* data/length: a sockaddr */
 	REQUEST_OPEN,    /* data: a path; flags: O_*; length: mode; result: a descriptor */

@@ -26,8 +26,8 @@
 #include "timers.h"
 #include "workers.h"
 
-#define BATCH            256
-#define CONNECT_RETRY_NS 1000000 /* a full Unix backlog gives no readiness: ask again */
+#define BATCH         256
+#define UNIX_RETRY_NS 1000000 /* a full Unix backlog or queue gives no readiness: ask again */
 
 struct epoll_state {
 	struct list pending;
@@ -110,6 +110,7 @@ static struct list *queue_for(struct request *request)
 	switch (request->code) {
 	case REQUEST_READ:
 	case REQUEST_RECEIVE:
+	case REQUEST_RECEIVE_FROM:
 	case REQUEST_ACCEPT:
 		return &watch->readers;
 	case REQUEST_READY:
@@ -218,7 +219,7 @@ static void perform_stream(struct epoll_state *state, struct request *request)
 {
 	int64_t result;
 
-	if (request->code == REQUEST_CONNECT && request->worker_state != 0) {
+	if (request->worker_state != 0) {
 		request->worker_state = 0;
 		request->stage = 0;
 	}
@@ -235,9 +236,9 @@ static void perform_stream(struct epoll_state *state, struct request *request)
 	} else if (result == -ENOBUFS && request->code == REQUEST_RECEIVE) {
 		request->state = REQUEST_WAITING;
 		list_append(&state->starved, &request->link);
-	} else if (result == -EAGAIN && request->code == REQUEST_CONNECT) {
+	} else if (result == -EAGAIN) {
 		request->worker_state = 1; /* waits for time, not for readiness */
-		wait_until(state, request, sys.clock() + CONNECT_RETRY_NS);
+		wait_until(state, request, sys.clock() + UNIX_RETRY_NS);
 	} else {
 		if (request->code == REQUEST_RECEIVE)
 			request->object->watch.emptied = result > 0 && result < POOL_BUFFER_SIZE;
@@ -285,8 +286,9 @@ static void start(struct request *request)
 
 static bool in_heap(const struct request *request)
 {
-	return request->code == REQUEST_TIMER ||
-	       (request->code == REQUEST_CONNECT && request->worker_state != 0);
+	bool asks_again = request->code == REQUEST_CONNECT || request->code == REQUEST_SEND_TO;
+
+	return request->code == REQUEST_TIMER || (asks_again && request->worker_state != 0);
 }
 
 static void cancel(struct request *request)

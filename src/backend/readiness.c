@@ -88,6 +88,18 @@ static int64_t perform_connect(struct request *request)
 	return result < 0 ? result : -(int64_t)error;
 }
 
+/*
+ * A Unix socket whose peer's queue is full gives no readiness unless it is connected to it: the
+ * system's own code tells the backend to ask again in a moment.
+ */
+static int64_t perform_send_to(struct request *request)
+{
+	int64_t result = sys.send_message(request->fd, request->data);
+
+	return request->object->class->kind == ABIO_KIND_UNIX_DATAGRAM ? result
+								       : would_block(result);
+}
+
 int64_t stream_perform(struct request *request)
 {
 	const struct object_class *class = request->object->class;
@@ -103,6 +115,10 @@ int64_t stream_perform(struct request *request)
 		return class->try_writev(request->object, iovecs, count);
 	case REQUEST_RECEIVE:
 		return perform_receive(request);
+	case REQUEST_RECEIVE_FROM:
+		return would_block(sys.receive_message(request->fd, request->data));
+	case REQUEST_SEND_TO:
+		return perform_send_to(request);
 	case REQUEST_ACCEPT:
 		return would_block(sys.accept(request->fd));
 	case REQUEST_CONNECT:

@@ -152,7 +152,10 @@ static void polled(struct uring_state *state, struct request *request, int64_t r
 static bool is_stream(const struct request *request)
 {
 	return request->code == REQUEST_READ || request->code == REQUEST_WRITE ||
-	       request->code == REQUEST_RECEIVE || request->code == REQUEST_ACCEPT;
+	       request->code == REQUEST_RECEIVE || request->code == REQUEST_ACCEPT ||
+	       request->code == REQUEST_RECEIVE_FROM ||
+	       /* a full Unix queue gives no readiness: that one is asked again in a moment */
+	       (request->code == REQUEST_SEND_TO && request->object->class->kind == ABIO_KIND_UDP);
 }
 
 static bool writes_pipe(const struct request *request)

@@ -27,6 +27,7 @@ static uint32_t poll_bits(const struct request *request)
 	switch (request->code) {
 	case REQUEST_READ:
 	case REQUEST_RECEIVE:
+	case REQUEST_RECEIVE_FROM:
 	case REQUEST_ACCEPT:
 		return readiness_bits(ABIO_INTEREST_READ);
 	case REQUEST_READY:
@@ -128,6 +129,16 @@ static void prepare_direct(struct uring_state *state, struct request *request,
 		break;
 	case REQUEST_RECEIVE:
 		prepare_receive(request, sqe);
+		break;
+	case REQUEST_RECEIVE_FROM:
+		io_uring_prep_recvmsg(sqe, request->fd, request->data, 0);
+		break;
+	case REQUEST_SEND_TO:
+		/*
+		 * The kernel's own retry (seen on 6.18) goes on behind the bytes that the failed
+		 * try had copied already, and sends an empty message: so it must not retry.
+		 */
+		io_uring_prep_sendmsg(sqe, request->fd, request->data, MSG_NOSIGNAL | MSG_DONTWAIT);
 		break;
 	case REQUEST_READY:
 		io_uring_prep_poll_add(sqe, request->fd, poll_bits(request));

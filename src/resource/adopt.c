@@ -31,8 +31,12 @@ static const struct object_class *classify_socket(int32_t fd, int32_t *error)
 	if (result >= 0)
 		result = sys.get_option(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening);
 	*error = result < 0 ? (int32_t)result : ABIO_E_UNSUPPORTED;
-	if (result < 0 || type != SOCK_STREAM)
+	if (result < 0 || (type != SOCK_STREAM && type != SOCK_DGRAM))
 		return NULL;
+	if (type == SOCK_DGRAM && family == AF_UNIX)
+		return &unix_datagram_class;
+	if (type == SOCK_DGRAM)
+		return family == AF_INET || family == AF_INET6 ? &udp_class : NULL;
 	if (family == AF_UNIX)
 		return listening ? &unix_listener_class : &unix_class;
 	if (family == AF_INET || family == AF_INET6)
@@ -83,7 +87,7 @@ int32_t impl_adopt(struct driver *driver, int32_t fd, uint32_t kind, uint32_t fl
 	int64_t own = fd;
 	int64_t changed;
 
-	if (kind > ABIO_KIND_UNIX_LISTENER)
+	if (kind > ABIO_KIND_UNIX_DATAGRAM)
 		return ABIO_E_ARGUMENT;
 	class = resource_classify(fd, &error);
 	if (class == NULL)

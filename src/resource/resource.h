@@ -10,6 +10,8 @@ extern const struct object_class tcp_class;
 extern const struct object_class unix_class;
 extern const struct object_class tcp_listener_class;
 extern const struct object_class unix_listener_class;
+extern const struct object_class udp_class;
+extern const struct object_class unix_datagram_class;
 extern const struct object_class pipe_class; /* both ways: a terminal, a FIFO opened so */
 extern const struct object_class pipe_reader_class;
 extern const struct object_class pipe_writer_class;

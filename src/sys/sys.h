@@ -48,6 +48,9 @@ struct sys_table {
 	int64_t (*accept)(int fd);
 	int64_t (*receive)(int fd, struct msghdr *message);
 	int64_t (*send)(int fd, const struct msghdr *message);
+	/* a whole message, with its address and flags */
+	int64_t (*receive_message)(int fd, struct msghdr *message);
+	int64_t (*send_message)(int fd, const struct msghdr *message);
 	int64_t (*shutdown)(int fd, int how);
 	int64_t (*get_option)(int fd, int level, int name, int *value);
 	int64_t (*set_option)(int fd, int level, int name, int value);

@@ -54,7 +54,7 @@ static void adopt_refuses_what_it_cannot_be(struct test *t)
 {
 	int fds[2];
 	int other = test_own_fd(t, eventfd(0, EFD_CLOEXEC));
-	int datagrams = test_own_fd(t, socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+	int packets = test_own_fd(t, socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
 	int epoll = test_own_fd(t, epoll_create1(EPOLL_CLOEXEC));
 	abio_io io = 0;
 
@@ -65,7 +65,7 @@ static void adopt_refuses_what_it_cannot_be(struct test *t)
 	assert_int_equal(abio_adopt(t->driver, fds[0], ABIO_KIND_PIPE, 0, NULL), ABIO_E_ARGUMENT);
 	assert_int_equal(fcntl(fds[0], F_GETFL) & O_NONBLOCK, 0);
 	assert_int_equal(abio_adopt(t->driver, other, 0, 0, &io), ABIO_E_UNSUPPORTED);
-	assert_int_equal(abio_adopt(t->driver, datagrams, 0, 0, &io), ABIO_E_UNSUPPORTED);
+	assert_int_equal(abio_adopt(t->driver, packets, 0, 0, &io), ABIO_E_UNSUPPORTED);
 	assert_int_equal(abio_adopt(t->driver, epoll, 0, 0, &io), ABIO_E_UNSUPPORTED);
 	assert_int_equal(abio_adopt(t->driver, -1, 0, 0, &io), -EBADF);
 	assert_int_equal(abio_adopt(t->driver, 1 << 20, 0, 0, &io), -EBADF);

@@ -19,18 +19,34 @@ struct offer {
 #define ALL(n)    (BIT(n) - 1)
 #define FLOWS_IN  (BIT(ABIO_TRAIT_READ) | BIT(ABIO_TRAIT_BUF_READ))
 #define FLOWS_OUT (BIT(ABIO_TRAIT_WRITE) | BIT(ABIO_TRAIT_BUF_WRITE))
+#define OWNED_IN  BIT(ABIO_TRAIT_OWNED_READ)
+#define OWNED_OUT BIT(ABIO_TRAIT_OWNED_WRITE)
 #define BASE      (BIT(ABIO_TRAIT_OBJECT) | BIT(ABIO_TRAIT_READY))
 
-static const struct offer stream = { "stream", BASE | FLOWS_IN | FLOWS_OUT, ALL(5), ALL(8) };
-static const struct offer pipe_reader = { "pipe reader", BASE | FLOWS_IN, ALL(5), 0 };
-static const struct offer pipe_writer = { "pipe writer", BASE | FLOWS_OUT, 0, ALL(8) };
+static const struct offer stream = {
+	"stream",
+	BASE | FLOWS_IN | FLOWS_OUT | OWNED_IN | OWNED_OUT | BIT(ABIO_TRAIT_SPLIT),
+	ALL(5),
+	ALL(8),
+};
+static const struct offer pipe_reader = { "pipe reader", BASE | FLOWS_IN | OWNED_IN, ALL(5), 0 };
+static const struct offer pipe_writer = { "pipe writer", BASE | FLOWS_OUT | OWNED_OUT, 0, ALL(8) };
 static const struct offer listener = { "listener", BASE | BIT(ABIO_TRAIT_ACCEPT), 0, 0 };
-static const struct offer file = { "file",
-				   BIT(ABIO_TRAIT_OBJECT) | BIT(ABIO_TRAIT_READ) |
-					   BIT(ABIO_TRAIT_WRITE) | BIT(ABIO_TRAIT_READ_AT) |
-					   BIT(ABIO_TRAIT_WRITE_AT),
-				   BIT(2) | BIT(3) | BIT(4),
-				   BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) };
+static const struct offer file = {
+	"file",
+	BIT(ABIO_TRAIT_OBJECT) | BIT(ABIO_TRAIT_READ) | BIT(ABIO_TRAIT_WRITE) |
+		BIT(ABIO_TRAIT_READ_AT) | BIT(ABIO_TRAIT_WRITE_AT) | BIT(ABIO_TRAIT_SEEK) |
+		OWNED_IN | OWNED_OUT,
+	BIT(2) | BIT(3) | BIT(4),
+	BIT(3) | BIT(4) | BIT(5) | BIT(6),
+};
+static const struct offer datagram = {
+	"datagram",
+	BASE | BIT(ABIO_TRAIT_READ) | BIT(ABIO_TRAIT_WRITE) | BIT(ABIO_TRAIT_DATAGRAM) | OWNED_IN |
+		OWNED_OUT,
+	ALL(4) | BIT(5) | BIT(7),
+	BIT(0) | BIT(1) | BIT(3) | BIT(4),
+};
 
 static const void *table_of(uint32_t trait)
 {
@@ -53,6 +69,16 @@ static const void *table_of(uint32_t trait)
 		return abio_write_at_table();
 	case ABIO_TRAIT_ACCEPT:
 		return abio_accept_table();
+	case ABIO_TRAIT_OWNED_READ:
+		return abio_owned_read_table();
+	case ABIO_TRAIT_OWNED_WRITE:
+		return abio_owned_write_table();
+	case ABIO_TRAIT_SEEK:
+		return abio_seek_table();
+	case ABIO_TRAIT_SPLIT:
+		return abio_split_table();
+	case ABIO_TRAIT_DATAGRAM:
+		return abio_datagram_table();
 	default:
 		return NULL;
 	}
@@ -74,9 +100,9 @@ static void check_offer(abio_io io, const struct offer *offer)
 		assert_ptr_equal(info.table, table_of(trait));
 		assert_int_not_equal(info.slots, 0);
 		if (trait == ABIO_TRAIT_READ)
-			assert_int_equal(info.slots, offer->read_slots);
+			assert_int_equal(info.slots & offer->read_slots, offer->read_slots);
 		if (trait == ABIO_TRAIT_WRITE)
-			assert_int_equal(info.slots, offer->write_slots);
+			assert_int_equal(info.slots & offer->write_slots, offer->write_slots);
 	}
 }
 
@@ -103,6 +129,9 @@ static void query_tells_what_an_io_can(struct test *t)
 	assert_int_equal(abio_listen(t->driver, &address, NULL, &first), 0);
 	test_own(t, first);
 	check_offer(first, &listener);
+	assert_int_equal(abio_datagram(t->driver, &address, NULL, 0, &first), 0);
+	test_own(t, first);
+	check_offer(first, &datagram);
 }
 
 static void queries_check_their_struct(struct test *t)

@@ -42,6 +42,8 @@ static struct platform_memory memory;
 	X(accept, (int fd), (fd))                                                                  \
 	X(receive, (int fd, struct msghdr *message), (fd, message))                                \
 	X(send, (int fd, const struct msghdr *message), (fd, message))                             \
+	X(receive_message, (int fd, struct msghdr *message), (fd, message))                        \
+	X(send_message, (int fd, const struct msghdr *message), (fd, message))                     \
 	X(shutdown, (int fd, int how), (fd, how))                                                  \
 	X(get_option, (int fd, int level, int name, int *value), (fd, level, name, value))         \
 	X(set_option, (int fd, int level, int name, int value), (fd, level, name, value))          \

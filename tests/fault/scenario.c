@@ -341,6 +341,39 @@ static void use_sockets(struct scenario *s)
 	close_io(s, ends[0]);
 }
 
+static void use_datagrams(struct scenario *s)
+{
+	struct abio_address address = { .size = sizeof(address),
+					.family = ABIO_FAMILY_IPV4,
+					.length = 4,
+					.data = { 127, 0, 0, 1 } };
+	struct abio_io_info info = { .size = sizeof(info) };
+	static struct abio_address from = { .size = sizeof(from) };
+	static uint8_t some[16];
+	uint64_t receiving;
+	abio_io io = 0;
+
+	if (note(s, abio_datagram(s->drivers[0], &address, NULL, 0, &io)) < 0)
+		return;
+	keep_io(s, io);
+	note(s, abio_info(io, &info));
+	if (info.local.family == ABIO_FAMILY_NONE) {
+		note(s, ABIO_E_UNSUPPORTED);
+		return;
+	}
+	receiving = START(s, abio_receive_from, io, some, sizeof(some), &from, 0);
+	/* What was not sent would be waited for in vain. */
+	if (outcome(s, START(s, abio_send_to, io, "mail", 4, &info.local, 0)) != 4 &&
+	    receiving != 0)
+		note(s, abio_cancel(io, receiving));
+	if (outcome(s, receiving) == 4 &&
+	    (memcmp(some, "mail", 4) != 0 || from.port != info.local.port))
+		child_fail("another message arrived");
+	note(s, abio_try_send_to(io, "x", 1, &info.local, 0));
+	note(s, abio_try_receive_from(io, some, sizeof(some), NULL, 0));
+	close_io(s, io);
+}
+
 static void use_time_and_names(struct scenario *s)
 {
 	uint64_t later;
@@ -369,6 +402,7 @@ void scenario_run(struct scenario *s)
 	use_file(s);
 	use_pipe(s);
 	use_sockets(s);
+	use_datagrams(s);
 	use_time_and_names(s);
 	note(s, abio_driver_shutdown(s->drivers[0]));
 }

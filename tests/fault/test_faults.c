@@ -88,11 +88,15 @@ static const struct injection injections[] = {
 	{ FAULT_send, EPIPE, NONE },
 	{ FAULT_send, ENOBUFS, NONE },
 	{ FAULT_send, EAGAIN, UNNOTICED | SILENT }, /* try_write says WOULD_BLOCK */
+	{ FAULT_receive_message, ECONNREFUSED, NONE },
+	{ FAULT_receive_message, EAGAIN, UNNOTICED | SILENT }, /* the try says WOULD_BLOCK */
+	{ FAULT_send_message, ENOBUFS, NONE },
+	{ FAULT_send_message, EAGAIN, UNNOTICED | SILENT }, /* try_send_to says WOULD_BLOCK */
 	{ FAULT_shutdown, ENOTCONN, NONE },
 	{ FAULT_get_option, ENOBUFS, NONE },
 	{ FAULT_set_option, ENOPROTOOPT, NONE },
 	{ FAULT_local_address, ENOBUFS, NONE },
-	{ FAULT_peer_address, ENOTCONN, NONE },
+	{ FAULT_peer_address, ENOTCONN, UNNOTICED }, /* then it has no peer */
 	{ FAULT_event_create, EMFILE, NONE },
 	{ FAULT_event_create, ENOMEM, NONE },
 	{ FAULT_event_ring, EAGAIN, UNNOTICED },  /* its counter is full: it is readable */

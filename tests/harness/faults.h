@@ -33,6 +33,8 @@
 	X(connect, (int fd, const struct sockaddr *address, socklen_t length),                     \
 	  (fd, address, length))                                                                   \
 	X(accept, (int fd), (fd))                                                                  \
+	X(receive_message, (int fd, struct msghdr *message), (fd, message))                        \
+	X(send_message, (int fd, const struct msghdr *message), (fd, message))                     \
 	X(shutdown, (int fd, int how), (fd, how))                                                  \
 	X(get_option, (int fd, int level, int name, int *value), (fd, level, name, value))         \
 	X(set_option, (int fd, int level, int name, int value), (fd, level, name, value))          \
