@@ -18,7 +18,8 @@
 enum {
 	SECONDS_MAX = 60,
 	RELEASES_MAX = 8,
-	RANDOM = 0x12345
+	RANDOM = 0x12345,
+	BUFFER_SIZE = 64
 };
 
 /* In the child: what went wrong, and the end. */
@@ -114,16 +115,26 @@ static void make_handles(struct misuse_handles *all, const struct test_variant *
 	need("abio_info", abio_info(all->listener, &info));
 	need("abio_connect", abio_connect(all->driver, &info.local, NULL, 1));
 	all->stream = finish(all->driver, 1);
+	need("abio_datagram", abio_datagram(all->driver, &local, NULL, 0, &all->datagram));
+	need("abio_buffer_alloc", abio_buffer_alloc(BUFFER_SIZE, 0, 0, &all->buffer));
+	need("abio_buffer_alloc", abio_buffer_alloc(BUFFER_SIZE, 0, 0, &all->gone_buffer));
+	need("abio_buffer_release", abio_buffer_release(all->gone_buffer));
 	all->random = RANDOM;
 }
 
 /* Every driver and io must still be closable after what the row did to it. */
 static void end_handles(const struct misuse_handles *all)
 {
-	const abio_io ios[] = { all->file, all->stream, all->listener, all->closed_io };
+	const abio_io ios[] = { all->file, all->stream, all->listener, all->datagram,
+				all->closed_io };
+	int32_t buffer = 0;
 
 	end_driver(all->driver);
 	end_driver(all->shut_driver);
+	for (int n = 0; n < RELEASES_MAX && buffer >= 0; n++)
+		buffer = abio_buffer_release(all->buffer);
+	if (buffer != ABIO_E_HANDLE)
+		give_up("releasing a buffer", buffer);
 	for (size_t i = 0; i < sizeof(ios) / sizeof(ios[0]); i++) {
 		int32_t result = 0;
 

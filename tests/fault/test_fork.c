@@ -27,6 +27,7 @@ struct state {
 	const struct variant *variant;
 	abio_driver driver;
 	abio_io ios[STATE_IOS]; /* 0 where there is none */
+	abio_buffer buffer;
 	int32_t fds_before;
 	char memory[64];
 	struct abio_event event;
@@ -40,12 +41,16 @@ static void need_forked(const struct state *state)
 	struct misuse_handles all = { .driver = state->driver,
 				      .file = state->ios[0],
 				      .stream = state->ios[0],
-				      .listener = state->ios[0] };
+				      .listener = state->ios[0],
+				      .datagram = state->ios[0],
+				      .buffer = state->buffer };
 	int count = 0;
 
 	for (int i = 0; i < misuse_count; i++) {
 		const struct misuse_row *row = &misuse_rows[i];
-		uint64_t handle = row->handle == MISUSE_DRIVER ? state->driver : state->ios[0];
+		uint64_t handle = row->handle == MISUSE_DRIVER   ? state->driver
+				  : row->handle == MISUSE_BUFFER ? state->buffer
+								 : state->ios[0];
 		int32_t result;
 
 		if (row->where != MISUSE_CHILD || !row->refused || row->code != ABIO_E_FORKED)
@@ -125,10 +130,12 @@ static int in_child(void *argument)
 	new_pair(own.driver, ABIO_KIND_UNIX, pair);
 	own.ios[0] = pair[0];
 	own.ios[1] = pair[1];
+	need_equal(abio_buffer_alloc(64, 0, 0, &own.buffer), 0);
 	if (child_run(WATCHDOG_SECONDS, in_grandchild, &own) != CHILD_OK)
 		_exit(1);
 	need_equal(abio_release(pair[0]), 0);
 	need_equal(abio_release(pair[1]), 0);
+	need_equal(abio_buffer_release(own.buffer), 0);
 	end_driver(own.driver);
 	let_go(state, false);
 	need_only(state->fds_before);
@@ -179,6 +186,7 @@ static struct state begin(const struct variant *variant)
 
 	state.driver = new_driver(variant);
 	new_pair(state.driver, ABIO_KIND_TCP, state.ios);
+	need_equal(abio_buffer_alloc(64, 0, 0, &state.buffer), 0);
 	return state;
 }
 
@@ -187,6 +195,7 @@ static void end(struct state *state)
 	for (int i = 0; i < STATE_IOS; i++)
 		if (state->ios[i] != 0)
 			need_equal(abio_release(state->ios[i]), 0);
+	need_equal(abio_buffer_release(state->buffer), 0);
 	end_driver(state->driver);
 }
 
@@ -225,8 +234,9 @@ static void never_polled(const struct variant *variant)
 	struct state state = { .variant = variant, .fds_before = open_fds() };
 
 	state.driver = new_driver(variant);
-	/* A handle of an io is needed to ask with. */
+	/* Handles are needed to ask with. */
 	need_equal(abio_pipe(state.driver, 0, &state.ios[0], &state.ios[1]), 0);
+	need_equal(abio_buffer_alloc(64, 0, 0, &state.buffer), 0);
 	fork_everywhere(&state);
 	need_delivered(&state, state.ios[1], state.ios[0]);
 	end(&state);
