@@ -91,6 +91,8 @@ static void init_lists(struct driver *driver)
 	list_init(&driver->local);
 	list_init(&driver->dirty);
 	list_init(&driver->inbox);
+	list_init(&driver->wrapped);
+	list_init(&driver->returned);
 	list_init(&driver->spare);
 	list_init(&driver->blocks);
 	for (uint32_t i = 0; i < DRIVER_TOKEN_BUCKETS; i++)

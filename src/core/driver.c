@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "backend.h"
+#include "buffer.h"
 #include "object.h"
 #include "operation.h"
 #include "platform.h"
@@ -141,6 +142,7 @@ void driver_open_mail(struct driver *driver)
 		if (released)
 			object_unreferenced(object);
 	}
+	buffer_open_mail(driver);
 }
 
 static uint32_t take_wake(struct driver *driver, struct abio_event *event)

@@ -19,6 +19,7 @@
 #define DRIVER_TOKEN_BUCKETS 1024u
 
 struct backend;
+struct buffer_pool;
 struct operation;
 struct doorbell;
 struct pool;
@@ -46,9 +47,12 @@ struct driver {
 	struct list lingering;  /* operations whose events carried a view */
 	struct list local;      /* requests of objects without a descriptor */
 	struct list dirty;      /* outboxes with something to send */
-	struct list inbox;  /* objects released or moved in from other threads; under handle_lock */
-	struct list spare;  /* operations to use again */
-	struct list blocks; /* outbox blocks to use again */
+	struct list inbox; /* objects released or moved in from other threads; under handle_lock */
+	struct list wrapped;  /* buffers of the host's memory; under handle_lock */
+	struct list returned; /* those that other threads let go of last; under handle_lock */
+	struct buffer_pool *buffers; /* what abio_buffer_draw takes from; NULL without */
+	struct list spare;           /* operations to use again */
+	struct list blocks;          /* outbox blocks to use again */
 	uint32_t spare_count;
 	uint32_t block_count;
 	uint32_t flags;

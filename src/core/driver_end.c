@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "backend.h"
+#include "buffer.h"
 #include "object.h"
 #include "operation.h"
 #include "platform.h"
@@ -117,6 +118,7 @@ static void close_idle(struct driver *driver)
 	list_init(&mail);
 	orphan_objects(driver, &mail);
 	end_mail(&mail);
+	buffer_end_driver(driver);
 	destroy(driver);
 	if (handle_release(driver->id) == 0)
 		driver_free(slot);
@@ -285,6 +287,7 @@ int32_t impl_driver_abandon(struct driver *driver)
 		list_init(&mail);
 		orphan_objects(driver, &mail);
 		end_mail(&mail);
+		buffer_end_driver(driver);
 		workers_release(driver->workers);
 	}
 	if (handle_release(driver->id) == 0)

@@ -62,11 +62,20 @@ static void end_showing(struct operation *operation)
 		object->writer = NULL;
 }
 
+/* The event that brings the buffer home is the host's now. */
+static void bring_home(struct operation *operation)
+{
+	if (operation->buffer != NULL)
+		buffer_take_back(operation->buffer);
+	operation->buffer = NULL;
+}
+
 static void consumed(struct event_node *node)
 {
 	struct operation *operation = container_of(node, struct operation, node);
 
 	end_showing(operation);
+	bring_home(operation);
 	give_back(operation);
 }
 
@@ -74,6 +83,7 @@ static void lingers(struct event_node *node)
 {
 	struct operation *operation = container_of(node, struct operation, node);
 
+	bring_home(operation);
 	list_append(&operation->driver->lingering, &operation->in_driver);
 }
 
@@ -220,8 +230,10 @@ void operation_finish(struct operation *operation, int64_t result)
 	event->token = operation->token;
 	event->result = result;
 	event->progress = operation->progress;
-	if (operation->buffer != NULL)
-		buffer_bring_home(operation->buffer, event);
+	if (operation->buffer != NULL) {
+		event->handle = operation->buffer->id;
+		event->flags |= ABIO_EVENT_BUFFER;
+	}
 	if (operation->reply == NULL)
 		driver_post(operation->driver, &operation->node);
 	if (object != NULL && operation->side >= SIDE_WRITE)
@@ -229,8 +241,10 @@ void operation_finish(struct operation *operation, int64_t result)
 	/* Whoever is told of it holds the object: it can close here, not vanish. */
 	if (object != NULL)
 		object_settle(object);
-	if (operation->reply != NULL)
+	if (operation->reply != NULL) {
+		bring_home(operation);
 		operation->reply(operation, result);
+	}
 }
 
 void operation_finish_child(struct operation *operation, int64_t result)

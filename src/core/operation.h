@@ -41,6 +41,8 @@ struct operation {
 	uint8_t *data;
 	uint64_t progress;
 	uint64_t offset;
+	const struct abio_iovec *rest; /* exact, vectored: the pieces of `extra` still to move */
+	uint32_t rest_count;
 	void *extra;           /* iovecs, path, address: freed at the end */
 	struct buffer *buffer; /* lent, and brought home by the terminal event */
 	/*

@@ -10,6 +10,8 @@
 
 /* The one errno the freestanding rooms make themselves; sys/sys.c asserts its number. */
 #define PLATFORM_NO_MEMORY (-12)
+/* And the one they look for. */
+#define PLATFORM_INVALID (-22)
 
 /*
  * The allocator.  Tests replace it to count and to fail; everything is allocated through it.

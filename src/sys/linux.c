@@ -24,6 +24,7 @@
 #define THREAD_EXITING 0x4u /* the kernel's PF_EXITING, as /proc shows it */
 
 _Static_assert(PLATFORM_NO_MEMORY == -ENOMEM, "platform.h has another ENOMEM");
+_Static_assert(PLATFORM_INVALID == -EINVAL, "platform.h has another EINVAL");
 
 /* The value of a call, or -errno; again while a signal interrupts it. */
 #define CALL(expression)                               \

@@ -90,7 +90,7 @@ int32_t until_slot_read_until(struct object *self, uint32_t byte, abio_buffer in
 	operation = operation_create(self->driver, self, token);
 	if (operation == NULL)
 		return PLATFORM_NO_MEMORY;
-	error = buffer_lend(into, &operation->buffer);
+	error = buffer_lend(into, self->driver, &operation->buffer);
 	if (error < 0) {
 		operation_discard(operation);
 		return error;
