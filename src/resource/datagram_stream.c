@@ -188,7 +188,7 @@ static int32_t read_owned(struct object *self, abio_buffer id, uint32_t flags, u
 	struct datagram_wish wish = { .object = self,
 				      .code = REQUEST_RECEIVE_FROM,
 				      .token = token };
-	int32_t error = buffer_lend(id, &wish.buffer);
+	int32_t error = buffer_lend(id, self->driver, &wish.buffer);
 
 	(void)flags;
 	return error < 0 ? error : with_buffer(&wish, wish.buffer->filled);
@@ -198,7 +198,7 @@ static int32_t write_owned(struct object *self, abio_buffer id, uint32_t offset,
 			   uint64_t token)
 {
 	struct datagram_wish wish = { .object = self, .code = REQUEST_SEND_TO, .token = token };
-	int32_t error = buffer_lend(id, &wish.buffer);
+	int32_t error = buffer_lend(id, self->driver, &wish.buffer);
 
 	(void)flags;
 	return error < 0 ? error : with_buffer(&wish, offset);

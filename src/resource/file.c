@@ -41,6 +41,8 @@ const struct object_class file_class = {
 	.write = &file_write_slots,
 	.read_at = &file_read_at_slots,
 	.write_at = &file_write_at_slots,
+	.owned_read = &owned_read_slots,
+	.owned_write = &owned_write_slots,
 	.seek = &seek_slots,
 };
 

@@ -36,11 +36,12 @@ static int32_t shutdown_write(struct object *object)
 #define PIPE_COMMON                                                                \
 	.kind = ABIO_KIND_PIPE, .caps = ABIO_CAP_VECTORED, .ready_now = ready_now, \
 	.ready = &stream_ready_slots
-#define PIPE_READS \
-	.try_readv = try_readv, .read = &stream_read_slots, .buf_read = &stream_buf_read_slots
+#define PIPE_READS                                                                              \
+	.try_readv = try_readv, .read = &stream_read_slots, .buf_read = &stream_buf_read_slots, \
+	.owned_read = &owned_read_slots
 #define PIPE_WRITES                                                                               \
 	.try_writev = try_writev, .shutdown_write = shutdown_write, .write = &stream_write_slots, \
-	.buf_write = &stream_buf_write_slots
+	.buf_write = &stream_buf_write_slots, .owned_write = &owned_write_slots
 
 const struct object_class pipe_class = {
 	.name = "pipe", PIPE_COMMON, PIPE_READS, PIPE_WRITES, .split = &split_slots

@@ -3,6 +3,7 @@
  * ever gets explicit offsets: its own cursor is shared by every duplicate and orders nothing.
  */
 #include "platform.h"
+#include "readbuf.h"
 #include "transfer.h"
 
 #define OFFSET_MAX 0x7fffffffffffffffu
@@ -22,16 +23,17 @@ static int32_t start_at_cursor(struct object *self, enum request_code code, bool
 				    .token = token });
 }
 
-static int32_t startv_at_cursor(struct object *self, enum request_code code,
+static int32_t startv_at_cursor(struct object *self, enum request_code code, bool exact,
 				const struct abio_iovec *iovecs, uint32_t count, uint32_t flags,
 				uint64_t token)
 {
-	if (vector_check(iovecs, count) < 0)
+	if ((exact ? vector_check_exact(iovecs, count) : vector_check(iovecs, count)) < 0)
 		return ABIO_E_ARGUMENT;
 	return transfer_start(
 		&(struct transfer){ .object = self,
 				    .code = code,
 				    .side = code == REQUEST_READ_AT ? SIDE_READ : SIDE_WRITE,
+				    .exact = exact,
 				    .cursor = true,
 				    .iovecs = count == 0 ? NULL : iovecs,
 				    .count = count,
@@ -48,7 +50,7 @@ static int32_t start_read(struct object *self, void *data, uint32_t length, uint
 static int32_t start_readv(struct object *self, const struct abio_iovec *iovecs, uint32_t count,
 			   uint32_t flags, uint64_t token)
 {
-	return startv_at_cursor(self, REQUEST_READ_AT, iovecs, count, flags, token);
+	return startv_at_cursor(self, REQUEST_READ_AT, false, iovecs, count, flags, token);
 }
 
 static int32_t start_read_exact(struct object *self, void *data, uint32_t length, uint32_t flags,
@@ -66,13 +68,19 @@ static int32_t start_write(struct object *self, const void *data, uint32_t lengt
 static int32_t start_writev(struct object *self, const struct abio_iovec *iovecs, uint32_t count,
 			    uint32_t flags, uint64_t token)
 {
-	return startv_at_cursor(self, REQUEST_WRITE_AT, iovecs, count, flags, token);
+	return startv_at_cursor(self, REQUEST_WRITE_AT, false, iovecs, count, flags, token);
 }
 
 static int32_t start_write_all(struct object *self, const void *data, uint32_t length,
 			       uint32_t flags, uint64_t token)
 {
 	return start_at_cursor(self, REQUEST_WRITE_AT, true, writable(data), length, flags, token);
+}
+
+static int32_t start_write_allv(struct object *self, const struct abio_iovec *iovecs,
+				uint32_t count, uint32_t flags, uint64_t token)
+{
+	return startv_at_cursor(self, REQUEST_WRITE_AT, true, iovecs, count, flags, token);
 }
 
 /* Nothing is held back for a file: its writes reach the system before their event comes. */
@@ -137,18 +145,31 @@ static int32_t start_read_at_exact(struct object *self, void *data, uint32_t len
 	return start_at(self, REQUEST_READ_AT, true, data, length, offset, flags, token);
 }
 
-static int32_t start_readv_at(struct object *self, const struct abio_iovec *iovecs, uint32_t count,
-			      uint64_t offset, uint32_t flags, uint64_t token)
+static int32_t startv_at(struct object *self, enum request_code code,
+			 const struct abio_iovec *iovecs, uint32_t count, uint64_t offset,
+			 uint32_t flags, uint64_t token)
 {
 	if (offset > OFFSET_MAX || vector_check(iovecs, count) < 0)
 		return ABIO_E_ARGUMENT;
 	return transfer_start(&(struct transfer){ .object = self,
-						  .code = REQUEST_READ_AT,
+						  .code = code,
 						  .iovecs = count == 0 ? NULL : iovecs,
 						  .count = count,
 						  .offset = offset,
 						  .flags = flags,
 						  .token = token });
+}
+
+static int32_t start_readv_at(struct object *self, const struct abio_iovec *iovecs, uint32_t count,
+			      uint64_t offset, uint32_t flags, uint64_t token)
+{
+	return startv_at(self, REQUEST_READ_AT, iovecs, count, offset, flags, token);
+}
+
+static int32_t start_writev_at(struct object *self, const struct abio_iovec *iovecs, uint32_t count,
+			       uint64_t offset, uint32_t flags, uint64_t token)
+{
+	return startv_at(self, REQUEST_WRITE_AT, iovecs, count, offset, flags, token);
 }
 
 static int32_t start_write_at(struct object *self, const void *data, uint32_t length,
@@ -185,6 +206,10 @@ const struct read_slots file_read_slots = {
 	.read = start_read,
 	.readv = start_readv,
 	.read_exact = start_read_exact,
+	.read_buf = readbuf_start,
+	.read_bufv = readbuf_startv,
+	.read_buf_exact = readbuf_start_exact,
+	.read_to_end = readbuf_to_end,
 };
 
 const struct write_slots file_write_slots = {
@@ -193,6 +218,7 @@ const struct write_slots file_write_slots = {
 	.writev = start_writev,
 	.write_all = start_write_all,
 	.flush = start_flush,
+	.write_allv = start_write_allv,
 };
 
 const struct read_at_slots file_read_at_slots = {
@@ -206,4 +232,5 @@ const struct write_at_slots file_write_at_slots = {
 	.write_at = start_write_at,
 	.write_at_all = start_write_at_all,
 	.sync = start_sync,
+	.writev_at = start_writev_at,
 };

@@ -4,6 +4,7 @@
  */
 #include "inbuf.h"
 #include "platform.h"
+#include "readbuf.h"
 #include "transfer.h"
 
 static int32_t try_read(struct object *self, void *data, uint32_t length, uint32_t flags)
@@ -173,6 +174,21 @@ static int32_t start_write_all(struct object *self, const void *data, uint32_t l
 						  .token = token });
 }
 
+static int32_t start_write_allv(struct object *self, const struct abio_iovec *iovecs,
+				uint32_t count, uint32_t flags, uint64_t token)
+{
+	if (vector_check_exact(iovecs, count) < 0)
+		return ABIO_E_ARGUMENT;
+	return transfer_start(&(struct transfer){ .object = self,
+						  .code = REQUEST_WRITE,
+						  .side = SIDE_WRITE,
+						  .exact = true,
+						  .iovecs = count == 0 ? NULL : iovecs,
+						  .count = count,
+						  .flags = flags,
+						  .token = token });
+}
+
 int32_t flush_begin(struct operation *operation)
 {
 	struct object *object = operation->object;
@@ -308,6 +324,12 @@ const struct read_slots stream_read_slots = {
 	.read = start_read,
 	.readv = start_readv,
 	.read_exact = start_read_exact,
+	.try_read_buf = readbuf_try,
+	.try_read_bufv = readbuf_tryv,
+	.read_buf = readbuf_start,
+	.read_bufv = readbuf_startv,
+	.read_buf_exact = readbuf_start_exact,
+	.read_to_end = readbuf_to_end,
 };
 
 const struct write_slots stream_write_slots = {
@@ -319,6 +341,7 @@ const struct write_slots stream_write_slots = {
 	.write_all = start_write_all,
 	.flush = start_flush,
 	.shutdown = start_shutdown,
+	.write_allv = start_write_allv,
 };
 
 const struct buf_write_slots stream_buf_write_slots = {

@@ -32,6 +32,8 @@ extern const struct write_at_slots file_write_at_slots;
 
 /* 0, or ABIO_E_ARGUMENT where a piece has length and no memory. */
 int32_t vector_check(const struct abio_iovec *iovecs, uint32_t count);
+/* The same, and ABIO_E_ARGUMENT where it is too much for a transfer of all of it. */
+int32_t vector_check_exact(const struct abio_iovec *iovecs, uint32_t count);
 /*
  * The part of a host's array that one transfer may move: the pieces before `limit` bytes or
  * IOVEC_MAX are reached.  Where the first piece alone is longer, *whole is 0 and *first is it, cut.

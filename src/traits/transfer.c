@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "buffer.h"
 #include "check.h"
 #include "inbuf.h"
 #include "platform.h"
@@ -26,6 +27,8 @@ static void step_done(struct request *request, int64_t result)
 
 	if (result > 0)
 		operation->progress += (uint64_t)result;
+	if (result > 0 && operation->buffer != NULL && reads(request->code))
+		buffer_fill(operation->buffer, (uint32_t)result);
 	advance_cursor(operation, result);
 	if (!operation->exact || result < 0) {
 		operation_finish(operation, result);
@@ -38,8 +41,8 @@ static void step_done(struct request *request, int64_t result)
 		operation_finish(operation, ABIO_E_CANCELED);
 	} else {
 		operation->driver->moved += (uint32_t)result;
-		if (request->iovecs != NULL)
-			vector_advance(operation->extra, &request->iovecs, &request->count,
+		if (operation->rest != NULL)
+			vector_advance(operation->extra, &operation->rest, &operation->rest_count,
 				       (uint64_t)result);
 		step(operation);
 	}
@@ -56,13 +59,29 @@ static int64_t from_inbuf(const struct operation *operation)
 	return inbuf_read(operation->object, request->iovecs, request->count);
 }
 
+/* Of an exact vectored transfer: what one step may move. */
+static void next_pieces(struct operation *operation)
+{
+	struct request *request = &operation->request;
+	struct abio_iovec first;
+	uint64_t total;
+
+	vector_clamp(operation->rest, operation->rest_count, operation->limit, &request->count,
+		     &first, &total);
+	request->iovecs = request->count == 0 ? NULL : operation->rest;
+	request->data = first.base;
+	request->length = (uint32_t)first.length;
+}
+
 static void step(struct operation *operation)
 {
 	struct request *request = &operation->request;
 	uint32_t left = operation->length - (uint32_t)operation->progress;
 
 	request->offset = operation->offset + operation->progress;
-	if (request->iovecs == NULL) {
+	if (operation->rest != NULL) {
+		next_pieces(operation);
+	} else if (request->iovecs == NULL) {
 		request->data = operation->data + operation->progress;
 		request->length = left < operation->limit ? left : operation->limit;
 	}
@@ -109,9 +128,9 @@ static void resume(struct operation *operation)
 	step(operation);
 }
 
-static uint32_t limit_of(const struct transfer *transfer)
+uint32_t transfer_limit(const struct object *object)
 {
-	return transfer->object->class->positional ? FILE_STEP : TRANSFER_MAX;
+	return object->class->positional ? FILE_STEP : TRANSFER_MAX;
 }
 
 static struct operation *create(const struct transfer *transfer, uint32_t whole,
@@ -147,7 +166,7 @@ static struct operation *create(const struct transfer *transfer, uint32_t whole,
 	return operation;
 }
 
-static bool side_busy(const struct transfer *transfer)
+bool transfer_busy(const struct transfer *transfer)
 {
 	const struct object *object = transfer->object;
 
@@ -172,7 +191,7 @@ int64_t transfer_try(const struct transfer *transfer)
 	uint64_t offset = transfer->cursor ? object->cursor : transfer->offset;
 	int64_t moved;
 
-	vector_clamp(iovecs, count, limit_of(transfer), &whole, &first, &total);
+	vector_clamp(iovecs, count, transfer_limit(transfer->object), &whole, &first, &total);
 	if (total == 0)
 		return 0;
 	if (whole == 0) {
@@ -199,16 +218,24 @@ int64_t transfer_try(const struct transfer *transfer)
 }
 
 /* A short count of an exact form is progress, not a result: the rest goes on asynchronously. */
-static int64_t try_inline(const struct transfer *transfer, uint64_t *progress)
+static int64_t try_inline(const struct transfer *transfer, uint64_t total, uint64_t *progress)
 {
 	int64_t moved = transfer_try(transfer);
 
-	if (!transfer->exact || moved < 0 || (uint64_t)moved == transfer->length)
+	if (!transfer->exact || moved < 0 || (uint64_t)moved == total)
 		return moved;
 	if (moved == 0)
 		return reads(transfer->code) ? ABIO_E_UNEXPECTED_EOF : ABIO_E_WRITE_ZERO;
 	*progress = (uint64_t)moved;
 	return ABIO_WOULD_BLOCK;
+}
+
+static void keep_rest(struct operation *operation)
+{
+	operation->rest = operation->request.iovecs;
+	operation->rest_count = operation->request.count;
+	vector_advance(operation->extra, &operation->rest, &operation->rest_count,
+		       operation->progress);
 }
 
 int32_t transfer_start(const struct transfer *transfer)
@@ -217,20 +244,24 @@ int32_t transfer_start(const struct transfer *transfer)
 	struct abio_iovec first = { transfer->data, transfer->length };
 	struct operation *operation;
 	uint64_t progress = 0;
-	uint64_t total = transfer->length;
+	uint64_t total;
 	uint32_t whole = 0;
 	bool now = (transfer->flags & ABIO_START_INLINE) != 0;
 
-	if (side_busy(transfer))
+	if (transfer_busy(transfer))
 		return ABIO_E_BUSY;
+	if (!transfer->exact && first.length > transfer_limit(object))
+		first.length = transfer_limit(object);
+	total = first.length;
 	if (transfer->iovecs != NULL)
-		vector_clamp(transfer->iovecs, transfer->count, limit_of(transfer), &whole, &first,
-			     &total);
+		vector_clamp(transfer->iovecs, transfer->count,
+			     transfer->exact ? TRANSFER_MAX : transfer_limit(transfer->object),
+			     &whole, &first, &total);
 	operation = create(transfer, whole, &first, total);
 	if (operation == NULL)
 		return PLATFORM_NO_MEMORY;
 	if (now) {
-		int64_t result = try_inline(transfer, &progress);
+		int64_t result = try_inline(transfer, total, &progress);
 
 		if (result != ABIO_WOULD_BLOCK) {
 			operation_discard(operation);
@@ -238,12 +269,15 @@ int32_t transfer_start(const struct transfer *transfer)
 		}
 	}
 	operation->exact = transfer->exact;
-	operation->limit = limit_of(transfer);
+	operation->limit = transfer_limit(transfer->object);
 	operation->uses_cursor = transfer->cursor;
 	operation->offset = transfer->cursor ? object->cursor - progress : transfer->offset;
 	operation->progress = progress;
+	operation->buffer = transfer->buffer;
 	operation->request.code = (uint8_t)transfer->code;
 	operation->resume = resume;
+	if (transfer->exact && whole > 0)
+		keep_rest(operation);
 	operation_accept(operation, transfer->side);
 	/* A slot of the host's that was tried just now may have closed it. */
 	if (object->state != OBJECT_OPEN)

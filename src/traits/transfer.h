@@ -22,6 +22,8 @@ struct transfer {
 	uint64_t offset;
 	uint32_t flags;
 	uint64_t token;
+	/* Lent, and the operation's from acceptance on: `data` is in it. */
+	struct buffer *buffer;
 	/*
 	 * For the library's own operations: memory for it, and who is told of its end.  iovecs are
 	 * then borrowed until that, not copied.
@@ -42,6 +44,23 @@ static inline void *writable(const void *data)
 	return both.out;
 }
 
+/* One of what comes next on an object: of a file, at its cursor. */
+static inline struct transfer transfer_of(struct object *object, enum operation_side side)
+{
+	struct transfer transfer = { .object = object, .side = side };
+
+	transfer.cursor = object->class->positional;
+	if (side == SIDE_READ)
+		transfer.code = transfer.cursor ? REQUEST_READ_AT : REQUEST_READ;
+	else
+		transfer.code = transfer.cursor ? REQUEST_WRITE_AT : REQUEST_WRITE;
+	return transfer;
+}
+
+/* Most bytes of one step. */
+uint32_t transfer_limit(const struct object *object);
+/* Whether another has the direction it needs. */
+bool transfer_busy(const struct transfer *transfer);
 int32_t transfer_start(const struct transfer *transfer);
 /* The same now, without waiting: a count or ABIO_WOULD_BLOCK. */
 int64_t transfer_try(const struct transfer *transfer);

@@ -10,6 +10,20 @@ int32_t vector_check(const struct abio_iovec *iovecs, uint32_t count)
 	return 0;
 }
 
+int32_t vector_check_exact(const struct abio_iovec *iovecs, uint32_t count)
+{
+	uint64_t left = TRANSFER_MAX;
+
+	if (count > IOVEC_MAX)
+		return ABIO_E_ARGUMENT;
+	for (uint32_t i = 0; i < count; i++) {
+		if (iovecs[i].length > left)
+			return ABIO_E_ARGUMENT;
+		left -= iovecs[i].length;
+	}
+	return vector_check(iovecs, count);
+}
+
 void vector_clamp(const struct abio_iovec *iovecs, uint32_t count, uint32_t limit, uint32_t *whole,
 		  struct abio_iovec *first, uint64_t *total)
 {

@@ -26,19 +26,19 @@ struct offer {
 static const struct offer stream = {
 	"stream",
 	BASE | FLOWS_IN | FLOWS_OUT | OWNED_IN | OWNED_OUT | BIT(ABIO_TRAIT_SPLIT),
-	ALL(5),
-	ALL(8),
+	ALL(11),
+	ALL(9),
 };
-static const struct offer pipe_reader = { "pipe reader", BASE | FLOWS_IN | OWNED_IN, ALL(5), 0 };
-static const struct offer pipe_writer = { "pipe writer", BASE | FLOWS_OUT | OWNED_OUT, 0, ALL(8) };
+static const struct offer pipe_reader = { "pipe reader", BASE | FLOWS_IN | OWNED_IN, ALL(11), 0 };
+static const struct offer pipe_writer = { "pipe writer", BASE | FLOWS_OUT | OWNED_OUT, 0, ALL(9) };
 static const struct offer listener = { "listener", BASE | BIT(ABIO_TRAIT_ACCEPT), 0, 0 };
 static const struct offer file = {
 	"file",
 	BIT(ABIO_TRAIT_OBJECT) | BIT(ABIO_TRAIT_READ) | BIT(ABIO_TRAIT_WRITE) |
 		BIT(ABIO_TRAIT_READ_AT) | BIT(ABIO_TRAIT_WRITE_AT) | BIT(ABIO_TRAIT_SEEK) |
 		OWNED_IN | OWNED_OUT,
-	BIT(2) | BIT(3) | BIT(4),
-	BIT(3) | BIT(4) | BIT(5) | BIT(6),
+	ALL(11) & ~(BIT(0) | BIT(1) | BIT(5) | BIT(6)),
+	ALL(9) & ~(BIT(0) | BIT(1) | BIT(7)),
 };
 static const struct offer datagram = {
 	"datagram",

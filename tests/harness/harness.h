@@ -168,7 +168,7 @@ uint64_t test_read_at(struct test *t, abio_io io, void *data, uint32_t length, u
 
 /* ---- objects and their peers ----------------------------------------------------------------- */
 
-/* Released with the case.  Those that events and the functions below bring are known already. */
+/* Released with the case, an io or a buffer.  Those that events and the functions below bring are known already. */
 void test_own(struct test *t, abio_io io);
 /* A raw descriptor, closed with the case. */
 int test_own_fd(struct test *t, int fd);

@@ -64,8 +64,12 @@ void streams_release(struct test *t)
 {
 	struct test_private *own = t->own;
 
-	while (own->io_count > 0)
-		abio_release(own->ios[--own->io_count]);
+	while (own->io_count > 0) {
+		uint64_t handle = own->ios[--own->io_count];
+
+		if (abio_release(handle) == ABIO_E_HANDLE)
+			abio_buffer_release(handle);
+	}
 }
 
 void streams_close(struct test *t)
