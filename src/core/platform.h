@@ -10,8 +10,9 @@
 
 /* The one errno the freestanding rooms make themselves; sys/sys.c asserts its number. */
 #define PLATFORM_NO_MEMORY (-12)
-/* And the one they look for. */
-#define PLATFORM_INVALID (-22)
+/* And those they look for. */
+#define PLATFORM_INVALID       (-22)
+#define PLATFORM_NOT_CONNECTED (-107)
 
 /*
  * The allocator.  Tests replace it to count and to fail; everything is allocated through it.

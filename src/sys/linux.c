@@ -25,6 +25,7 @@
 
 _Static_assert(PLATFORM_NO_MEMORY == -ENOMEM, "platform.h has another ENOMEM");
 _Static_assert(PLATFORM_INVALID == -EINVAL, "platform.h has another EINVAL");
+_Static_assert(PLATFORM_NOT_CONNECTED == -ENOTCONN, "platform.h has another ENOTCONN");
 
 /* The value of a call, or -errno; again while a signal interrupts it. */
 #define CALL(expression)                               \

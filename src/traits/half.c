@@ -24,8 +24,11 @@ static void closed(struct operation *operation, int64_t result)
 
 	half->adapter.write = NULL;
 	adapter_let_go(&half->adapter);
-	/* That what is underneath is closed already is no failure of closing this half. */
-	request_finish(request, result == ABIO_E_CLOSED ? 0 : result);
+	/* That what is underneath is closed already, or the peer is gone, is no failure of closing
+	 * this half. */
+	if (result == ABIO_E_CLOSED || result == PLATFORM_NOT_CONNECTED)
+		result = 0;
+	request_finish(request, result);
 }
 
 static void ask(struct write_half *half, enum request_code code,
