@@ -7,7 +7,8 @@
  * cancel, on the driver's thread; it may start the request again.  A result >= 0 is what the system
  * returned, < 0 a code of abio; -ECANCELED and would-block never come out of a backend.
  *
- * Freestanding: no header of the system here; backends keep theirs in `scratch`.
+ * Freestanding: no header of the system here; backends keep theirs in `scratch`, memory of whatever
+ * the request is embedded in, which that does not need while the request is out.
  */
 #ifndef ABIO_BACKEND_H
 #define ABIO_BACKEND_H
@@ -55,9 +56,10 @@ enum request_state {
 	REQUEST_WAITING,   /* parked in user space: for readiness, a buffer, or a time */
 };
 
+#define REQUEST_SCRATCH 7u
+
 struct request {
-	struct list link;        /* the queue it waits in */
-	struct list cancel_link; /* the backend's cancels still to be submitted */
+	struct list link; /* the queue it waits in */
 	uint8_t code;
 	uint8_t state;
 	uint8_t stage; /* the backend's own */
@@ -65,17 +67,19 @@ struct request {
 	int32_t fd;
 	uint32_t flags;
 	uint32_t length;
-	void *data;
+	union {
+		void *data;
+		struct view *view; /* REQUEST_RECEIVE: what arrived */
+	};
 	const struct abio_iovec *iovecs;
 	uint32_t count;
 	uint32_t worker_state;
 	uint64_t offset;
 	struct object *object; /* whose fd it is; NULL for open, timer */
 	struct driver *driver;
-	struct view *view; /* REQUEST_RECEIVE: what arrived */
 	void (*done)(struct request *request, int64_t result);
-	int64_t result;      /* from a worker */
-	uint64_t scratch[8]; /* the backend's: a msghdr, a timespec, heap links */
+	uint64_t *scratch; /* REQUEST_SCRATCH words: a msghdr, a timespec, heap links; NULL in an
+			      outbox, whose requests need none */
 };
 
 struct backend {

@@ -53,27 +53,37 @@ static void complete(struct request *request, int64_t result)
 
 /* ---- descriptors --------------------------------------------------------------------------- */
 
+static uint32_t wanted_by(const struct request *request)
+{
+	switch (request->code) {
+	case REQUEST_READ:
+	case REQUEST_RECEIVE:
+	case REQUEST_RECEIVE_FROM:
+	case REQUEST_ACCEPT:
+		return EPOLLIN | EPOLLRDHUP;
+	case REQUEST_READY:
+		return readiness_bits(request->flags);
+	default:
+		return EPOLLOUT;
+	}
+}
+
 static uint32_t wanted(const struct watch *watch)
 {
 	uint32_t bits = 0;
 	struct list *link;
 
-	if (!list_empty(&watch->readers))
-		bits |= EPOLLIN | EPOLLRDHUP;
-	if (!list_empty(&watch->writers))
-		bits |= EPOLLOUT;
-	for (link = watch->pollers.next; link != &watch->pollers; link = link->next)
-		bits |= readiness_bits(container_of(link, struct request, link)->flags);
+	for (link = watch->waiting.next; link != &watch->waiting; link = link->next)
+		bits |= wanted_by(container_of(link, struct request, link));
 	return bits;
 }
 
 /* Whether all that waits is one receive, which will wait again. */
 static bool only_receives(const struct watch *watch)
 {
-	const struct list *first = watch->readers.next;
+	const struct list *first = watch->waiting.next;
 
-	return list_empty(&watch->writers) && list_empty(&watch->pollers) &&
-	       !list_empty(&watch->readers) && first->next == &watch->readers &&
+	return !list_empty(&watch->waiting) && first->next == &watch->waiting &&
 	       container_of(first, struct request, link)->code == REQUEST_RECEIVE;
 }
 
@@ -103,29 +113,12 @@ static int32_t arm(struct object *object)
 	return set_armed(object, bits, only_receives(&object->watch));
 }
 
-static struct list *queue_for(struct request *request)
-{
-	struct watch *watch = &request->object->watch;
-
-	switch (request->code) {
-	case REQUEST_READ:
-	case REQUEST_RECEIVE:
-	case REQUEST_RECEIVE_FROM:
-	case REQUEST_ACCEPT:
-		return &watch->readers;
-	case REQUEST_READY:
-		return &watch->pollers;
-	default:
-		return &watch->writers;
-	}
-}
-
 static void park(struct request *request)
 {
 	int32_t error;
 
 	request->state = REQUEST_WAITING;
-	list_append(queue_for(request), &request->link);
+	list_append(&request->object->watch.waiting, &request->link);
 	error = arm(request->object);
 	if (error == 0)
 		return;
@@ -144,6 +137,24 @@ static void unwatch(struct object *object)
 	object->watch.armed = 0;
 }
 
+/* Those of an object that bits of epoll concern; who waits for readiness looks at every bit. */
+static void requeue_ready(struct epoll_state *state, struct watch *watch, uint32_t bits)
+{
+	size_t left = list_count(&watch->waiting);
+
+	while (left-- > 0) {
+		struct request *request = container_of(list_take(&watch->waiting), struct request,
+						       link);
+
+		if (request->code != REQUEST_READY && (wanted_by(request) & bits) == 0) {
+			list_append(&watch->waiting, &request->link);
+			continue;
+		}
+		request->state = REQUEST_QUEUED;
+		list_append(&state->pending, &request->link);
+	}
+}
+
 static void requeue(struct epoll_state *state, struct list *waiting)
 {
 	struct list *link;
@@ -157,23 +168,18 @@ static void fired(struct epoll_state *state, struct object *object, uint32_t bit
 {
 	struct watch *watch = &object->watch;
 
-	if (watch->standing && list_empty(&watch->readers) && list_empty(&watch->writers) &&
-	    list_empty(&watch->pollers)) {
+	if (watch->standing && list_empty(&watch->waiting)) {
 		set_armed(object, 0, false);
 		return;
 	}
 	if (!watch->standing)
 		watch->armed = 0;
-	if ((bits & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
-		requeue(state, &watch->readers);
-	if ((bits & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0)
-		requeue(state, &watch->writers);
-	requeue(state, &watch->pollers);
-	if (arm(object) < 0) {
-		/* They will find out themselves, and say why. */
-		requeue(state, &watch->readers);
-		requeue(state, &watch->writers);
-	}
+	if ((bits & (EPOLLHUP | EPOLLERR)) != 0)
+		bits |= EPOLLIN | EPOLLOUT;
+	requeue_ready(state, watch, bits);
+	/* They will find out themselves, and say why. */
+	if (arm(object) < 0)
+		requeue(state, &watch->waiting);
 }
 
 /* ---- timers -------------------------------------------------------------------------------- */

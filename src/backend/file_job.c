@@ -8,16 +8,22 @@
 #include "sys.h"
 #include "workers.h"
 
-_Static_assert(sizeof(struct job) <= sizeof(((struct request *)0)->scratch), "job fits a request");
+struct file_job {
+	struct job job;
+	struct request *request;
+	int64_t result;
+};
+
+_Static_assert(sizeof(struct file_job) <= REQUEST_SCRATCH * 8, "job fits a request");
+
+static struct file_job *file_job_of(struct request *request)
+{
+	return (struct file_job *)(void *)request->scratch;
+}
 
 static struct job *job_of(struct request *request)
 {
-	return (struct job *)(void *)request->scratch;
-}
-
-static struct request *request_of(struct job *job)
-{
-	return container_of(job, struct request, scratch);
+	return &file_job_of(request)->job;
 }
 
 static int64_t transfer(const struct request *request)
@@ -35,36 +41,36 @@ static int64_t transfer(const struct request *request)
 	return sys.pwritev(request->fd, iovecs, count, (int64_t)request->offset);
 }
 
-static void perform(struct job *job)
+static int64_t do_it(const struct request *request)
 {
-	struct request *request = request_of(job);
-
 	switch (request->code) {
 	case REQUEST_OPEN:
-		request->result = sys.open(request->data, (int)request->flags,
-					   (mode_t)request->length);
-		break;
+		return sys.open(request->data, (int)request->flags, (mode_t)request->length);
 	case REQUEST_CLOSE:
-		request->result = sys.close(request->fd);
-		break;
+		return sys.close(request->fd);
 	case REQUEST_SYNC:
-		request->result = sys.sync(request->fd, (request->flags & ABIO_SYNC_DATA) != 0);
-		break;
+		return sys.sync(request->fd, (request->flags & ABIO_SYNC_DATA) != 0);
 	case REQUEST_LENGTH:
-		request->result = sys.length(request->fd);
-		break;
+		return sys.length(request->fd);
 	default:
-		request->result = transfer(request);
-		break;
+		return transfer(request);
 	}
+}
+
+static void perform(struct job *job)
+{
+	struct file_job *own = container_of(job, struct file_job, job);
+
+	own->result = do_it(own->request);
 }
 
 static void finished(struct job *job)
 {
-	struct request *request = request_of(job);
+	struct file_job *own = container_of(job, struct file_job, job);
+	struct request *request = own->request;
 
 	request->state = REQUEST_IDLE;
-	request->done(request, request->result);
+	request->done(request, own->result);
 }
 
 /* Only an abandoned driver leaves such a job behind, and it leaks the request on purpose. */
@@ -79,6 +85,7 @@ void file_job_start(struct request *request)
 	struct job *job = job_of(request);
 	int32_t error = PLATFORM_NO_MEMORY;
 
+	file_job_of(request)->request = request;
 	job->perform = perform;
 	job->finished = finished;
 	job->orphaned = orphaned;

@@ -11,8 +11,7 @@ struct node {
 	int64_t deadline_ns;
 };
 
-_Static_assert(sizeof(struct node) <= sizeof(((struct request *)0)->scratch),
-	       "node fits a request");
+_Static_assert(sizeof(struct node) <= REQUEST_SCRATCH * 8, "node fits a request");
 
 static struct node *node_of(struct request *request)
 {

@@ -9,9 +9,9 @@
  * nothing behind it, for ever, when work arrives during a run: so it is cleared before each enter,
  * and only what the kernel sets after that counts.
  *
- * Invariants: a request is in `pending` (QUEUED), in `submitted` (SUBMITTED), or in `starved`
- * (WAITING); entries are filled at submission, never earlier, so a request that has not been
- * submitted can be taken back without the kernel; nothing here closes a descriptor.
+ * Invariants: a request is in `pending` (QUEUED), in `submitted` or `cancels` (SUBMITTED), or in
+ * `starved` (WAITING); entries are filled at submission, never earlier, so a request that has not
+ * been submitted can be taken back without the kernel; nothing here closes a descriptor.
  */
 #include "uring.h"
 
@@ -58,8 +58,8 @@ static void cancel(struct request *request)
 	struct uring_state *state = uring_state_of(request->driver);
 
 	if (request->state == REQUEST_SUBMITTED) {
-		if (!list_linked(&request->cancel_link))
-			list_append(&state->cancels, &request->cancel_link);
+		list_remove(&request->link);
+		list_append(&state->cancels, &request->link);
 		driver_signal(request->driver);
 		return;
 	}
@@ -221,7 +221,6 @@ static void completed(struct driver *driver, struct request *request, int64_t re
 
 	check(request->state == REQUEST_SUBMITTED);
 	list_remove(&request->link);
-	list_remove(&request->cancel_link);
 	if (request->code == REQUEST_RECEIVE && request->stage == STAGE_DIRECT)
 		take_view(state, request, result, flags);
 	if (request->stage == STAGE_POLLING && result != -ECANCELED)
@@ -266,13 +265,13 @@ static void reap(struct driver *driver)
 static bool fill_cancels(struct uring_state *state)
 {
 	while (!list_empty(&state->cancels)) {
-		struct request *request = container_of(state->cancels.next, struct request,
-						       cancel_link);
+		struct request *request = container_of(state->cancels.next, struct request, link);
 		struct io_uring_sqe *sqe = io_uring_get_sqe(&state->ring);
 
 		if (sqe == NULL)
 			return false;
-		list_remove(&request->cancel_link);
+		list_remove(&request->link);
+		list_append(&state->submitted, &request->link);
 		io_uring_prep_cancel64(sqe, (uint64_t)(uintptr_t)request, 0);
 		sqe->user_data = URING_CANCEL;
 	}
@@ -438,7 +437,7 @@ static void destroy(struct driver *driver)
 {
 	struct uring_state *state = uring_state_of(driver);
 
-	check(list_empty(&state->submitted));
+	check(list_empty(&state->submitted) && list_empty(&state->cancels));
 	sys.ring_destroy(&state->ring);
 	platform_release(state->buffers);
 	platform_release(state);
@@ -485,10 +484,10 @@ static void inherit(struct driver *driver)
 	state->ring.enter_ring_fd = state->ring.ring_fd;
 	reap(driver);
 	state->dead = true;
+	list_splice(&state->submitted, &state->cancels);
 	while ((link = list_take(&state->submitted)) != NULL) {
 		struct request *request = container_of(link, struct request, link);
 
-		list_remove(&request->cancel_link);
 		if (request->code == REQUEST_CLOSE)
 			complete(request, take_back(request) ? sys.close(request->fd) : 0);
 		else

@@ -21,7 +21,7 @@ struct uring_state {
 	struct io_uring ring;
 	struct list pending;   /* not in the submission queue yet */
 	struct list submitted; /* with the kernel */
-	struct list cancels;   /* requests by cancel_link */
+	struct list cancels;   /* with the kernel, which is still to be asked to end them */
 	struct list starved;   /* receives waiting for a view */
 	struct io_uring_buf_ring *buffers;
 	uint32_t buffers_free; /* how many the kernel has */

@@ -17,9 +17,8 @@
 
 #define BACKOFF_NS 1000000
 
-_Static_assert(sizeof(struct msghdr) <= sizeof(((struct request *)0)->scratch), "msghdr fits");
-_Static_assert(sizeof(struct __kernel_timespec) <= sizeof(((struct request *)0)->scratch),
-	       "timespec fits");
+_Static_assert(sizeof(struct msghdr) <= REQUEST_SCRATCH * 8, "msghdr fits");
+_Static_assert(sizeof(struct __kernel_timespec) <= REQUEST_SCRATCH * 8, "timespec fits");
 _Static_assert(sizeof(struct statx) <= LENGTH_ROOM, "statx fits");
 
 static uint32_t poll_bits(const struct request *request)

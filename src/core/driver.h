@@ -41,7 +41,7 @@ struct driver {
 	struct workers *workers; /* NULL until first used */
 	struct pool *pool;       /* NULL until first used */
 	struct list objects;
-	struct list operations; /* accepted, not finished */
+	struct list operations; /* accepted, not finished, of no object */
 	struct list events;     /* finished, not delivered */
 	struct list views;      /* handed out by the last poll */
 	struct list lingering;  /* operations whose events carried a view */

@@ -20,16 +20,17 @@
 
 int32_t impl_driver_shutdown(struct driver *driver)
 {
+	size_t left;
 	struct list *link;
 
 	driver->shut = true;
-	operation_cancel_all(driver);
+	operation_cancel_homeless(driver);
 	driver_open_mail(driver);
-	for (link = driver->objects.next; link != &driver->objects;) {
+	/* Closing can free the object, and what its operations were to bring. */
+	left = list_count(&driver->objects);
+	while (left-- > 0 && (link = list_rotate(&driver->objects)) != NULL) {
 		struct object *object = container_of(link, struct object, in_driver);
 
-		/* Closing can free the object, and only it. */
-		link = link->next;
 		if (object->state == OBJECT_OPENING || object->state == OBJECT_CLOSED ||
 		    object->abort)
 			continue;
@@ -53,7 +54,7 @@ static void destroy(struct driver *driver)
 	pool_destroy(driver);
 	outbox_free_blocks(driver);
 	while ((link = list_take(&driver->spare)) != NULL)
-		platform_release(container_of(link, struct operation, in_driver));
+		platform_release(container_of(link, struct operation, node.link));
 	workers_release(driver->workers);
 	driver->workers = NULL;
 }
@@ -92,7 +93,7 @@ static void orphan_objects(struct driver *driver, struct list *mail)
 	while ((link = list_take(&driver->objects)) != NULL) {
 		struct object *object = container_of(link, struct object, in_driver);
 
-		atomic_store(&object->slot->home, &orphanage);
+		atomic_store(&handle_slot(object->id)->home, &orphanage);
 		object->driver = NULL;
 	}
 	handle_unlock();
@@ -224,7 +225,7 @@ static void abandon_object(struct object *object)
 {
 	/* Whoever is closing it still writes to it, and its number may be another's by now. */
 	if (object->closing && object->state == OBJECT_CLOSING &&
-	    !request_take_back(&object->close_request))
+	    !request_take_back(&object->close_request->request))
 		return;
 	if (object->fd >= 0) {
 		resource_close(object->fd);

@@ -112,7 +112,6 @@ struct slot *handle_create(enum handle_kind kind, void *object, struct slot *hom
 	slot->generation++;
 	slot->object = object;
 	slot->epoch = platform_epoch();
-	slot->next_free = NULL;
 	atomic_store(&slot->home, home == NULL ? slot : home);
 	atomic_store(&slot->thread, 0);
 	atomic_store(&slot->thread_number, 0);
@@ -143,6 +142,11 @@ uint64_t handle_id(const struct slot *slot)
 	return (state >> 32) << INDEX_BITS | slot->index;
 }
 
+struct slot *handle_slot(uint64_t id)
+{
+	return slot_at((uint32_t)(id & ((1u << INDEX_BITS) - 1)));
+}
+
 enum handle_kind handle_kind(uint64_t id)
 {
 	return (enum handle_kind)(id >> (25 + INDEX_BITS));
@@ -154,7 +158,7 @@ static struct slot *named(uint64_t id, enum handle_kind kind, uint64_t *state)
 
 	if (handle_kind(id) != kind || id >> 53 != 0)
 		return NULL;
-	slot = slot_at((uint32_t)(id & ((1u << INDEX_BITS) - 1)));
+	slot = handle_slot(id);
 	if (slot == NULL)
 		return NULL;
 	*state = atomic_load_explicit(&slot->state, memory_order_acquire);

@@ -21,7 +21,10 @@ enum handle_kind {
 
 struct slot {
 	_Atomic uint64_t state;
-	void *object;              /* owned by the driver's thread */
+	union {
+		void *object; /* owned by the driver's thread */
+		struct slot *next_free;
+	};
 	struct slot *_Atomic home; /* the slot of the driver it belongs to */
 	_Atomic uintptr_t
 		thread; /* of a driver: who it is pinned to, 0 nobody yet, HANDLE_UNPINNED */
@@ -29,7 +32,6 @@ struct slot {
 	uint32_t epoch; /* the process it was made in */
 	uint32_t index;
 	uint32_t generation;
-	struct slot *next_free;
 };
 
 #define HANDLE_UNPINNED ((uintptr_t)-1)
@@ -39,6 +41,8 @@ struct slot *handle_create(enum handle_kind kind, void *object, struct slot *hom
 void handle_destroy(struct slot *slot);
 uint64_t handle_id(const struct slot *slot);
 
+/* The slot of a handle that is known to be live. */
+struct slot *handle_slot(uint64_t id);
 /* The slot a handle names, if it is live and of that kind. */
 struct slot *handle_find(uint64_t id, enum handle_kind kind);
 /* The same, and also one that has no reference left and is not destroyed yet.  Only its owner may

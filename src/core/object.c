@@ -18,11 +18,44 @@ void object_init(struct object *object, const struct object_class *class)
 	list_init(&object->in_driver);
 	list_init(&object->in_inbox);
 	list_init(&object->operations);
-	list_init(&object->watch.readers);
-	list_init(&object->watch.writers);
-	list_init(&object->watch.pollers);
-	list_init(&object->close_request.link);
-	list_init(&object->close_request.cancel_link);
+	list_init(&object->watch.waiting);
+}
+
+static bool reserve_close(struct object *object)
+{
+	struct close_request *close;
+
+	if (!object->class->slow_close && object->class->perform == NULL)
+		return true;
+	close = platform_allocate(sizeof(*close));
+	if (close == NULL)
+		return false;
+	list_init(&close->request.link);
+	close->request.scratch = close->scratch;
+	close->object = object;
+	object->close_request = close;
+	return true;
+}
+
+int32_t object_name(struct object *object, struct slot *home)
+{
+	struct slot *slot;
+
+	if (!reserve_close(object))
+		return PLATFORM_NO_MEMORY;
+	slot = handle_create(HANDLE_IO, object, home);
+	if (slot == NULL) {
+		platform_release(object->close_request);
+		return PLATFORM_NO_MEMORY;
+	}
+	object->id = handle_id(slot);
+	return 0;
+}
+
+void object_unname(struct object *object)
+{
+	handle_destroy(handle_slot(object->id));
+	platform_release(object->close_request);
 }
 
 struct object *object_create(struct driver *driver, const struct object_class *class)
@@ -31,13 +64,11 @@ struct object *object_create(struct driver *driver, const struct object_class *c
 
 	if (object == NULL)
 		return NULL;
-	object->slot = handle_create(HANDLE_IO, object, driver->slot);
-	if (object->slot == NULL) {
+	object_init(object, class);
+	if (object_name(object, driver->slot) < 0) {
 		platform_release(object);
 		return NULL;
 	}
-	object_init(object, class);
-	object->id = handle_id(object->slot);
 	object->driver = driver;
 	list_append(&driver->objects, &object->in_driver);
 	return object;
@@ -64,7 +95,7 @@ static void destroy(struct object *object)
 	if (object->class->dispose != NULL)
 		object->class->dispose(object);
 	list_remove(&object->in_driver);
-	handle_destroy(object->slot);
+	object_unname(object);
 	platform_release(object);
 }
 
@@ -96,7 +127,7 @@ static void closed(struct object *object, int32_t result)
 
 static void close_done(struct request *request, int64_t result)
 {
-	struct object *object = container_of(request, struct object, close_request);
+	struct object *object = container_of(request, struct close_request, request)->object;
 
 	object->driver->background--;
 	closed(object, result < 0 ? (int32_t)result : 0);
@@ -105,7 +136,7 @@ static void close_done(struct request *request, int64_t result)
 
 static void close_now(struct object *object)
 {
-	struct request *request = &object->close_request;
+	struct request *request;
 
 	object->close_result = outbox_error(object);
 	if (object->class->perform == NULL)
@@ -114,6 +145,8 @@ static void close_now(struct object *object)
 		closed(object, resource_close(object->fd));
 		return;
 	}
+	check(object->close_request != NULL);
+	request = &object->close_request->request;
 	object->closing = true;
 	object->driver->background++;
 	request->code = REQUEST_CLOSE;
@@ -145,7 +178,7 @@ void object_close(struct object *object, struct operation *closer)
 	object->closer = closer;
 	object->hold++;
 	while (left-- > 0 && (link = list_rotate(&object->operations)) != NULL)
-		operation_cancel(container_of(link, struct operation, in_object));
+		operation_cancel(container_of(link, struct operation, node.link));
 	object->hold--;
 	object_settle(object);
 }

@@ -87,18 +87,22 @@ struct object_class {
 
 /* What the readiness backend keeps about a descriptor. */
 struct watch {
-	struct list readers;
-	struct list writers;
-	struct list pollers;
+	struct list waiting; /* requests */
 	uint32_t armed;
 	bool registered;
 	bool standing; /* armed for every arrival, not for the next alone */
 	bool emptied;  /* the last receive took all there was: wait, do not ask */
 };
 
+/* Closing what has to wait for it, reserved when the object is made. */
+struct close_request {
+	struct request request;
+	struct object *object;
+	uint64_t scratch[REQUEST_SCRATCH];
+};
+
 struct object {
 	const struct object_class *class;
-	struct slot *slot;
 	uint64_t id;
 	struct driver *driver; /* NULL once its driver is closed */
 	struct list in_driver;
@@ -124,13 +128,16 @@ struct object {
 	int32_t close_result;
 	uint32_t adopted_flags;
 	struct watch watch;
-	struct request close_request;
+	struct close_request *close_request; /* NULL where closing never waits */
 };
 
 /* An object with a handle (one reference), in state OPENING.  NULL without memory. */
 struct object *object_create(struct driver *driver, const struct object_class *class);
 /* Everything but its handle and driver. */
 void object_init(struct object *object, const struct object_class *class);
+/* Gives it a handle with one reference, and what closing it takes: 0, or no memory.  And back. */
+int32_t object_name(struct object *object, struct slot *home);
+void object_unname(struct object *object);
 /* OPENING to OPEN; fd is -1 where the class has no descriptor. */
 void object_open(struct object *object, int32_t fd);
 /* An object nobody was told of: closes its descriptor and frees it. */

@@ -29,7 +29,7 @@ static struct operation *take_spare(struct driver *driver)
 	if (link == NULL)
 		return platform_allocate(sizeof(*operation));
 	driver->spare_count--;
-	operation = container_of(link, struct operation, in_driver);
+	operation = container_of(link, struct operation, node.link);
 	memset(operation, 0, sizeof(*operation));
 	return operation;
 }
@@ -46,7 +46,7 @@ static void give_back(struct operation *operation)
 		return;
 	}
 	driver->spare_count++;
-	list_append(&driver->spare, &operation->in_driver);
+	list_append(&driver->spare, &operation->node.link);
 }
 
 /* The event of one that shows a view has reached the host. */
@@ -84,12 +84,29 @@ static void lingers(struct event_node *node)
 	struct operation *operation = container_of(node, struct operation, node);
 
 	bring_home(operation);
-	list_append(&operation->driver->lingering, &operation->in_driver);
+	list_append(&operation->driver->lingering, &operation->node.link);
+}
+
+_Static_assert(offsetof(struct event_node, consumed) - offsetof(struct event_node, event) +
+			       sizeof(void (*)(void)) >=
+		       REQUEST_SCRATCH * sizeof(uint64_t),
+	       "an event is scratch memory until there is one");
+
+struct abio_event *operation_event(struct operation *operation)
+{
+	struct event_node *node = &operation->node;
+
+	check(operation->request.state == REQUEST_IDLE);
+	if (operation->has_event)
+		return &node->event;
+	operation->has_event = true;
+	memset(&node->event, 0, sizeof(node->event));
+	return &node->event;
 }
 
 void operation_linger(struct operation *operation)
 {
-	operation->node.consumed = lingers;
+	operation->lingers = true;
 }
 
 void operation_end_lingering(struct driver *driver)
@@ -97,18 +114,15 @@ void operation_end_lingering(struct driver *driver)
 	struct list *link;
 
 	while ((link = list_take(&driver->lingering)) != NULL)
-		give_back(container_of(link, struct operation, in_driver));
+		give_back(container_of(link, struct operation, node.link));
 }
 
 static void initialize(struct operation *operation, struct driver *driver, struct object *object)
 {
 	list_init(&operation->node.link);
-	list_init(&operation->in_driver);
-	list_init(&operation->in_object);
 	list_init(&operation->in_bucket);
 	list_init(&operation->request.link);
-	list_init(&operation->request.cancel_link);
-	operation->node.consumed = consumed;
+	operation->request.scratch = (uint64_t *)(void *)&operation->node.event;
 	operation->driver = driver;
 	operation->object = object;
 	operation->request.driver = driver;
@@ -133,6 +147,7 @@ void operation_prepare(struct operation *operation, struct object *object,
 	memset(operation, 0, sizeof(*operation));
 	initialize(operation, object->driver, object);
 	operation->kept = true;
+	operation->inner = true;
 	operation->reply = reply;
 	operation->owner = owner;
 }
@@ -154,7 +169,7 @@ struct operation *operation_create_with(struct driver *driver, struct object *ob
 
 void operation_discard(struct operation *operation)
 {
-	check(!list_linked(&operation->in_driver));
+	check(!list_linked(&operation->node.link));
 	give_back(operation);
 }
 
@@ -164,8 +179,9 @@ void operation_accept(struct operation *operation, enum operation_side side)
 	struct object *object = operation->object;
 
 	operation->side = (uint8_t)side;
-	list_append(&driver->operations, &operation->in_driver);
-	if (operation->reply != NULL) {
+	list_append(object == NULL ? &driver->operations : &object->operations,
+		    &operation->node.link);
+	if (operation->inner) {
 		driver->background++;
 	} else {
 		list_append(bucket_of(driver, operation->token), &operation->in_bucket);
@@ -173,7 +189,6 @@ void operation_accept(struct operation *operation, enum operation_side side)
 	}
 	if (object == NULL)
 		return;
-	list_append(&object->operations, &operation->in_object);
 	if (side == SIDE_READ || side == SIDE_BOTH) {
 		check(object->reader == NULL);
 		object->reader = operation;
@@ -201,13 +216,12 @@ static void leave(struct operation *operation)
 {
 	struct object *object = operation->object;
 
-	list_remove(&operation->in_driver);
-	list_remove(&operation->in_bucket);
-	list_remove(&operation->in_object);
-	if (operation->reply != NULL) {
+	list_remove(&operation->node.link);
+	if (operation->inner) {
 		check(operation->driver->background > 0);
 		operation->driver->background--;
 	} else {
+		list_remove(&operation->in_bucket);
 		check(operation->driver->in_flight > 0);
 		operation->driver->in_flight--;
 	}
@@ -222,11 +236,13 @@ static void leave(struct operation *operation)
 void operation_finish(struct operation *operation, int64_t result)
 {
 	struct object *object = operation->object;
-	struct abio_event *event = &operation->node.event;
+	struct abio_event *event;
 
 	check(!operation->finished && operation->request.state == REQUEST_IDLE);
 	operation->finished = true;
 	leave(operation);
+	event = operation_event(operation);
+	operation->node.consumed = operation->lingers ? lingers : consumed;
 	event->token = operation->token;
 	event->result = result;
 	event->progress = operation->progress;
@@ -234,14 +250,14 @@ void operation_finish(struct operation *operation, int64_t result)
 		event->handle = operation->buffer->id;
 		event->flags |= ABIO_EVENT_BUFFER;
 	}
-	if (operation->reply == NULL)
+	if (!operation->inner)
 		driver_post(operation->driver, &operation->node);
 	if (object != NULL && operation->side >= SIDE_WRITE)
 		outbox_continue(object);
 	/* Whoever is told of it holds the object: it can close here, not vanish. */
 	if (object != NULL)
 		object_settle(object);
-	if (operation->reply != NULL) {
+	if (operation->inner) {
 		bring_home(operation);
 		operation->reply(operation, result);
 	}
@@ -255,8 +271,10 @@ void operation_finish_child(struct operation *operation, int64_t result)
 	if (result < 0) {
 		object_discard(child);
 	} else {
-		operation->node.event.handle = child->id;
-		operation->node.event.flags |= ABIO_EVENT_HANDLE;
+		struct abio_event *event = operation_event(operation);
+
+		event->handle = child->id;
+		event->flags |= ABIO_EVENT_HANDLE;
 	}
 	operation_finish(operation, result);
 }
@@ -278,13 +296,13 @@ void operation_cancel(struct operation *operation)
 	}
 }
 
-void operation_cancel_all(struct driver *driver)
+void operation_cancel_homeless(struct driver *driver)
 {
 	size_t left = list_count(&driver->operations);
 	struct list *link;
 
 	while (left-- > 0 && (link = list_rotate(&driver->operations)) != NULL)
-		operation_cancel(container_of(link, struct operation, in_driver));
+		operation_cancel(container_of(link, struct operation, node.link));
 }
 
 uint32_t operation_cancel_token(struct driver *driver, struct object *object, uint64_t token)

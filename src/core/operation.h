@@ -19,13 +19,28 @@ enum operation_side {
 };
 
 struct operation {
+	/* Its link: in the list of its object, or of the driver; then of the events; then spare. */
 	struct event_node node;
-	struct list in_driver;
-	struct list in_object;
-	struct list in_bucket;
+	union {
+		struct list in_bucket; /* by its token */
+		/*
+		 * With `inner`, an operation of the library's own on an object, such as that of an
+		 * adapter on what is underneath: it has no token and no event, its end is told
+		 * here. The operation is free to be used again inside.
+		 */
+		struct {
+			void (*reply)(struct operation *operation, int64_t result);
+			void *owner;
+		};
+	};
 	struct driver *driver;
 	struct object *object; /* may be NULL: open, connect, resolve, timer */
-	struct object *child;  /* made by open, connect, accept: reserved at start */
+	union {
+		/* Made by open, connect, accept: reserved at start; ends by operation_finish_child.
+		 */
+		struct object *child;
+		struct buffer *buffer; /* lent, and brought home by the terminal event */
+	};
 	uint64_t token;
 	uint8_t side;
 	bool exact;
@@ -34,24 +49,16 @@ struct operation {
 	bool parked; /* waits for the outbox, no request is out */
 	bool paused; /* receive */
 	bool uses_cursor;
-	bool shows; /* its event carries a view: its side stays taken until the host has it */
-	bool kept;  /* its memory is somebody's who uses it again: never freed here */
+	bool inner;
+	bool in_pieces; /* exact and vectored: `extra` says what is left */
+	bool lingers;   /* after its event was delivered, until the next poll */
+	bool has_event; /* node is its event; before, the backend's scratch memory */
+	bool shows;     /* its event carries a view: its side stays taken until the host has it */
+	bool kept;      /* its memory is somebody's who uses it again: never freed here */
 	uint32_t length;
-	uint32_t limit; /* most bytes of one step */
-	uint8_t *data;
 	uint64_t progress;
 	uint64_t offset;
-	const struct abio_iovec *rest; /* exact, vectored: the pieces of `extra` still to move */
-	uint32_t rest_count;
-	void *extra;           /* iovecs, path, address: freed at the end */
-	struct buffer *buffer; /* lent, and brought home by the terminal event */
-	/*
-	 * An operation of the library's own on an object, such as that of an adapter on what is
-	 * underneath: it has no token and no event, its end is told here.  The operation is free to
-	 * be used again inside.
-	 */
-	void (*reply)(struct operation *operation, int64_t result);
-	void *owner;
+	void *extra; /* iovecs, path, address: freed at the end */
 	/* How to ask it to end when it has no request of its own in the backend. */
 	void (*abort)(struct operation *operation);
 	/* A parked writer: the outbox has sent what came before it. */
@@ -77,13 +84,14 @@ void operation_submit(struct operation *operation, enum request_code code,
 void operation_finish(struct operation *operation, int64_t result);
 /* The same with a new object's handle; the object is closed when result < 0. */
 void operation_finish_child(struct operation *operation, int64_t result);
+/* The event that its end will bring, to add to, when no request of it is out any more. */
+struct abio_event *operation_event(struct operation *operation);
 /* Its event carries a view of its extra memory: it stays until the next poll begins. */
 void operation_linger(struct operation *operation);
 void operation_end_lingering(struct driver *driver);
 void operation_cancel(struct operation *operation);
-/* Each is asked once, though asking one may end it and others (a writer parked behind an outbox).
- */
-void operation_cancel_all(struct driver *driver);
+/* Those that belong to no object, each once, though asking one may end it and others. */
+void operation_cancel_homeless(struct driver *driver);
 /* Those with that token, of all objects or of one: how many were asked that had not been before. */
 uint32_t operation_cancel_token(struct driver *driver, struct object *object, uint64_t token);
 

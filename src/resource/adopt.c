@@ -178,12 +178,10 @@ static struct object *successor(const struct object *old, struct slot *home)
 	if (object == NULL)
 		return NULL;
 	object_init(object, old->class);
-	object->slot = handle_create(HANDLE_IO, object, home);
-	if (object->slot == NULL) {
+	if (object_name(object, home) < 0) {
 		platform_release(object);
 		return NULL;
 	}
-	object->id = handle_id(object->slot);
 	object->cursor = old->cursor;
 	object->restore_blocking = old->restore_blocking;
 	object->fd = old->fd;
@@ -214,7 +212,7 @@ int32_t impl_move(struct object *io, uint64_t to, abio_io *moved)
 	error = send_to(slot, to, object);
 	if (error < 0) {
 		io->fd = object->fd;
-		handle_destroy(object->slot);
+		object_unname(object);
 		platform_release(object);
 		return error;
 	}

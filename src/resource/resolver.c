@@ -97,8 +97,10 @@ static void perform(struct job *job)
 static void answer(struct operation *operation, struct lookup *lookup)
 {
 	if (lookup->result > 0) {
-		operation->node.event.data = (uint64_t)(uintptr_t)lookup->addresses;
-		operation->node.event.flags |= ABIO_EVENT_VIEW;
+		struct abio_event *event = operation_event(operation);
+
+		event->data = (uint64_t)(uintptr_t)lookup->addresses;
+		event->flags |= ABIO_EVENT_VIEW;
 		operation_linger(operation);
 	}
 	operation->abort = NULL;

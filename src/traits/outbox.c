@@ -130,7 +130,6 @@ static struct outbox *outbox_of(struct object *object)
 	list_init(&outbox->blocks);
 	list_init(&outbox->flushers);
 	list_init(&outbox->request.link);
-	list_init(&outbox->request.cancel_link);
 	object->outbox = outbox;
 	return outbox;
 }

@@ -10,6 +10,20 @@
 
 static void step(struct operation *operation);
 
+/* Of an exact vectored transfer, at the head of its extra memory. */
+struct pieces {
+	const struct abio_iovec *left;
+	uint32_t count;
+	struct abio_iovec all[];
+};
+
+static void drop_pieces(struct operation *operation, uint64_t moved)
+{
+	struct pieces *pieces = operation->extra;
+
+	vector_advance(pieces->all, &pieces->left, &pieces->count, moved);
+}
+
 static bool reads(enum request_code code)
 {
 	return code == REQUEST_READ || code == REQUEST_READ_AT;
@@ -41,9 +55,10 @@ static void step_done(struct request *request, int64_t result)
 		operation_finish(operation, ABIO_E_CANCELED);
 	} else {
 		operation->driver->moved += (uint32_t)result;
-		if (operation->rest != NULL)
-			vector_advance(operation->extra, &operation->rest, &operation->rest_count,
-				       (uint64_t)result);
+		if (operation->in_pieces)
+			drop_pieces(operation, (uint64_t)result);
+		else
+			request->data = (uint8_t *)request->data + result;
 		step(operation);
 	}
 }
@@ -63,12 +78,13 @@ static int64_t from_inbuf(const struct operation *operation)
 static void next_pieces(struct operation *operation)
 {
 	struct request *request = &operation->request;
+	const struct pieces *pieces = operation->extra;
 	struct abio_iovec first;
 	uint64_t total;
 
-	vector_clamp(operation->rest, operation->rest_count, operation->limit, &request->count,
-		     &first, &total);
-	request->iovecs = request->count == 0 ? NULL : operation->rest;
+	vector_clamp(pieces->left, pieces->count, transfer_limit(operation->object),
+		     &request->count, &first, &total);
+	request->iovecs = request->count == 0 ? NULL : pieces->left;
 	request->data = first.base;
 	request->length = (uint32_t)first.length;
 }
@@ -77,14 +93,13 @@ static void step(struct operation *operation)
 {
 	struct request *request = &operation->request;
 	uint32_t left = operation->length - (uint32_t)operation->progress;
+	uint32_t limit = transfer_limit(operation->object);
 
 	request->offset = operation->offset + operation->progress;
-	if (operation->rest != NULL) {
+	if (operation->in_pieces)
 		next_pieces(operation);
-	} else if (request->iovecs == NULL) {
-		request->data = operation->data + operation->progress;
-		request->length = left < operation->limit ? left : operation->limit;
-	}
+	else if (request->iovecs == NULL)
+		request->length = left < limit ? left : limit;
 	if (request->code == REQUEST_READ && inbuf_left(operation->object) > 0) {
 		step_done(request, from_inbuf(operation));
 		return;
@@ -133,6 +148,29 @@ uint32_t transfer_limit(const struct object *object)
 	return object->class->positional ? FILE_STEP : TRANSFER_MAX;
 }
 
+static struct operation *create_copying(const struct transfer *transfer, uint32_t whole)
+{
+	struct object *object = transfer->object;
+	size_t head = transfer->exact ? sizeof(struct pieces) : 0;
+	size_t size = whole * sizeof(struct abio_iovec);
+	struct operation *operation = operation_create_with(object->driver, object, transfer->token,
+							    head + size);
+	struct pieces *pieces;
+	void *copy;
+
+	if (operation == NULL)
+		return NULL;
+	copy = (uint8_t *)operation->extra + head;
+	memcpy(copy, transfer->iovecs, size);
+	operation->request.iovecs = copy;
+	if (transfer->exact) {
+		pieces = operation->extra;
+		pieces->left = copy;
+		pieces->count = whole;
+	}
+	return operation;
+}
+
 static struct operation *create(const struct transfer *transfer, uint32_t whole,
 				const struct abio_iovec *first, uint64_t total)
 {
@@ -141,7 +179,7 @@ static struct operation *create(const struct transfer *transfer, uint32_t whole,
 
 	if (operation != NULL) {
 		operation_prepare(operation, object, transfer->reply, transfer->owner);
-		operation->data = first->base;
+		operation->request.data = first->base;
 		operation->length = whole == 0 ? (uint32_t)first->length : (uint32_t)total;
 		operation->request.iovecs = whole == 0 ? NULL : transfer->iovecs;
 		operation->request.count = whole;
@@ -151,15 +189,12 @@ static struct operation *create(const struct transfer *transfer, uint32_t whole,
 		operation = operation_create(object->driver, object, transfer->token);
 		if (operation == NULL)
 			return NULL;
-		operation->data = first->base;
+		operation->request.data = first->base;
 		operation->length = (uint32_t)first->length;
 	} else {
-		operation = operation_create_with(object->driver, object, transfer->token,
-						  whole * sizeof(*first));
+		operation = create_copying(transfer, whole);
 		if (operation == NULL)
 			return NULL;
-		memcpy(operation->extra, transfer->iovecs, whole * sizeof(*first));
-		operation->request.iovecs = operation->extra;
 		operation->request.count = whole;
 		operation->length = (uint32_t)total;
 	}
@@ -230,14 +265,6 @@ static int64_t try_inline(const struct transfer *transfer, uint64_t total, uint6
 	return ABIO_WOULD_BLOCK;
 }
 
-static void keep_rest(struct operation *operation)
-{
-	operation->rest = operation->request.iovecs;
-	operation->rest_count = operation->request.count;
-	vector_advance(operation->extra, &operation->rest, &operation->rest_count,
-		       operation->progress);
-}
-
 int32_t transfer_start(const struct transfer *transfer)
 {
 	struct object *object = transfer->object;
@@ -269,15 +296,17 @@ int32_t transfer_start(const struct transfer *transfer)
 		}
 	}
 	operation->exact = transfer->exact;
-	operation->limit = transfer_limit(transfer->object);
 	operation->uses_cursor = transfer->cursor;
 	operation->offset = transfer->cursor ? object->cursor - progress : transfer->offset;
 	operation->progress = progress;
 	operation->buffer = transfer->buffer;
 	operation->request.code = (uint8_t)transfer->code;
 	operation->resume = resume;
-	if (transfer->exact && whole > 0)
-		keep_rest(operation);
+	operation->in_pieces = transfer->exact && whole > 0;
+	if (operation->in_pieces)
+		drop_pieces(operation, progress);
+	else if (progress > 0)
+		operation->request.data = (uint8_t *)operation->request.data + progress;
 	operation_accept(operation, transfer->side);
 	/* A slot of the host's that was tried just now may have closed it. */
 	if (object->state != OBJECT_OPEN)

@@ -23,10 +23,20 @@ static uint64_t next_random(uint64_t *state)
 /* What the heap should hold: a deadline for each request that is in. */
 struct model {
 	struct request requests[TIMERS];
+	uint64_t scratch[TIMERS][REQUEST_SCRATCH];
 	int64_t deadlines[TIMERS];
 	bool in[TIMERS];
 	uint32_t count;
 };
+
+static struct model *new_model(struct test *t)
+{
+	struct model *model = test_memory(t, sizeof(*model));
+
+	for (uint32_t i = 0; i < TIMERS; i++)
+		model->requests[i].scratch = model->scratch[i];
+	return model;
+}
 
 static int64_t earliest(const struct model *model)
 {
@@ -58,7 +68,7 @@ static void expire_up_to(struct timers *timers, struct model *model, int64_t now
 
 static void random_timers_agree_with_a_sorted_model(struct test *t)
 {
-	struct model *model = test_memory(t, sizeof(*model));
+	struct model *model = new_model(t);
 	struct timers timers = { NULL };
 	uint64_t state = 11;
 	int64_t now = 0;
@@ -100,7 +110,7 @@ static void random_timers_agree_with_a_sorted_model(struct test *t)
 
 static void sorted_and_reversed_timers_come_in_order(struct test *t)
 {
-	struct model *model = test_memory(t, sizeof(*model));
+	struct model *model = new_model(t);
 	struct timers timers = { NULL };
 
 	for (uint32_t round = 0; round < 2; round++) {
