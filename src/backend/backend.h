@@ -78,8 +78,7 @@ struct request {
 	struct object *object; /* whose fd it is; NULL for open, timer */
 	struct driver *driver;
 	void (*done)(struct request *request, int64_t result);
-	uint64_t *scratch; /* REQUEST_SCRATCH words: a msghdr, a timespec, heap links; NULL in an
-			      outbox, whose requests need none */
+	uint64_t *scratch; /* REQUEST_SCRATCH words: a msghdr, a timespec, heap links */
 };
 
 struct backend {

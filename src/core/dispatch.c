@@ -82,7 +82,7 @@ int32_t dispatch_sibling(const struct object *self, uint64_t handle, struct obje
 		return ABIO_E_HANDLE;
 	home = atomic_load(&slot->home);
 	/* Nothing of an object is looked at that may be another thread's. */
-	if (home != atomic_load(&self->slot->home))
+	if (home != atomic_load(&handle_slot(self->id)->home))
 		return home->object == NULL ? ABIO_E_CLOSED : ABIO_E_ARGUMENT;
 	*other = slot->object;
 	return (*other)->state == OBJECT_OPEN ? 0 : ABIO_E_CLOSED;

@@ -185,13 +185,14 @@ void object_close(struct object *object, struct operation *closer)
 
 void object_abort(struct object *object)
 {
-	struct request *request = &object->close_request;
+	struct request *request;
 
 	object->abort = true;
 	object->hold++;
 	outbox_abort(object);
 	/* One that is still queued sees the flag when it is performed: the class must let go. */
-	if (object->class->withdraw != NULL && object->closing && !request->canceled) {
+	request = object->closing ? &object->close_request->request : NULL;
+	if (object->class->withdraw != NULL && request != NULL && !request->canceled) {
 		request->canceled = true;
 		if (request->state == REQUEST_SUBMITTED || request->state == REQUEST_WAITING)
 			object->class->withdraw(request);

@@ -255,7 +255,6 @@ static struct host *create(void *user, uint64_t token)
 	list_init(&host->pollers);
 	list_init(&host->cancels);
 	list_init(&host->chores.link);
-	list_init(&host->chores.cancel_link);
 	list_init(&host->released.link);
 	host->user = user;
 	host->released.consumed = released;

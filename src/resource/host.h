@@ -47,7 +47,7 @@ struct host {
 	struct list behind[LANE_COUNT];    /* requests waiting for the lane */
 	struct request *lane[LANE_COUNT];  /* the one start_ operation in that direction */
 	struct list pending[HOST_BUCKETS]; /* what the host was given and has not completed */
-	struct list cancels;               /* of those, the ones to tell it of, by cancel_link */
+	struct list cancels;               /* of those, the ones to tell it of: notes */
 	struct request chores;             /* queued while there is something to tell the host */
 	bool busy;                         /* that is */
 	uint64_t calling;                  /* the number whose start_ slot is being called */

@@ -122,6 +122,20 @@ static void tell_interest(struct host *host)
 		host_has_chores(host);
 }
 
+/* That the host is to be asked to end a request: in the scratch memory behind what is in use. */
+struct cancel_note {
+	struct list link;        /* in host->cancels, with `request` */
+	struct request *request; /* NULL: in no list */
+};
+
+_Static_assert(3 * sizeof(uint64_t) + sizeof(struct cancel_note) <= REQUEST_SCRATCH * 8,
+	       "a note fits");
+
+static struct cancel_note *note_of(struct request *request)
+{
+	return (struct cancel_note *)(void *)&request->scratch[3];
+}
+
 static void told(struct visit *visit)
 {
 	struct host *host = visit->host;
@@ -142,9 +156,13 @@ static void do_chores(struct host *host)
 	host->busy = false;
 	object->driver->background--;
 	object->hold--;
-	while ((link = list_take(&host->cancels)) != NULL)
-		host->as_object.cancel(host->user,
-				       container_of(link, struct request, cancel_link)->scratch[0]);
+	while ((link = list_take(&host->cancels)) != NULL) {
+		struct cancel_note *note = container_of(link, struct cancel_note, link);
+		struct request *request = note->request;
+
+		note->request = NULL;
+		host->as_object.cancel(host->user, request->scratch[0]);
+	}
 	if (host->as_object.interest == NULL || host->closed || object->closing ||
 	    interest_of(host) == host->interest)
 		return;
@@ -182,7 +200,9 @@ static void forget(struct host *host, struct request *request)
 	enum host_lane lane = lane_of(request);
 
 	list_remove(&request->link);
-	list_remove(&request->cancel_link);
+	if (note_of(request)->request != NULL)
+		list_remove(&note_of(request)->link);
+	note_of(request)->request = NULL;
 	request->scratch[0] = 0;
 	if (lane == LANE_NONE || host->lane[lane] != request)
 		return;
@@ -527,6 +547,7 @@ void host_withdraw(struct request *request)
 	if (request->scratch[0] == 0 || request->code == REQUEST_CLOSE ||
 	    host->as_object.cancel == NULL)
 		return;
-	list_append(&host->cancels, &request->cancel_link);
+	note_of(request)->request = request;
+	list_append(&host->cancels, &note_of(request)->link);
 	host_has_chores(host);
 }

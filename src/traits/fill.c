@@ -71,10 +71,12 @@ static void show(struct operation *operation, int64_t result)
 	struct object *object = operation->object;
 
 	if (result > 0) {
+		struct abio_event *event = operation_event(operation);
+
 		result = inbuf_left(object);
-		operation->node.event.data = (uint64_t)(uintptr_t)inbuf_data(object);
-		operation->node.event.flags |= ABIO_EVENT_VIEW;
-		operation->shows = operation->reply == NULL;
+		event->data = (uint64_t)(uintptr_t)inbuf_data(object);
+		event->flags |= ABIO_EVENT_VIEW;
+		operation->shows = !operation->inner;
 	}
 	operation_finish(operation, result);
 }

@@ -20,7 +20,7 @@ static struct write_half *write_half_of(const struct object *object)
 static void closed(struct operation *operation, int64_t result)
 {
 	struct write_half *half = operation->owner;
-	struct request *request = &half->adapter.object->close_request;
+	struct request *request = &half->adapter.object->close_request->request;
 
 	half->adapter.write = NULL;
 	adapter_let_go(&half->adapter);
@@ -52,12 +52,16 @@ static void shut(struct operation *operation, int64_t result)
 /* What the half itself put is out by now; what others put on the object may not be. */
 static void close_write_half(struct request *request)
 {
-	struct write_half *half = write_half_of(request->object);
+	struct object *object = request->object;
+	struct write_half *half = write_half_of(object);
 
+	object->hold++; /* it may be closed at once, and nobody hold it any more */
 	half->adapter.write = request;
 	ask(half, REQUEST_SHUTDOWN, shut);
-	if (request->canceled && half->adapter.write == request)
+	if (half->adapter.write == request && request->canceled)
 		operation_cancel(&half->shutting);
+	object->hold--;
+	object_settle(object);
 }
 
 static void perform_write_half(struct request *request)

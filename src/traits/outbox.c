@@ -40,6 +40,7 @@ struct outbox {
 	bool busy; /* the request is out */
 	bool counted;
 	struct request request;
+	uint64_t scratch[REQUEST_SCRATCH];
 };
 
 static void send_done(struct request *request, int64_t result);
@@ -130,6 +131,7 @@ static struct outbox *outbox_of(struct object *object)
 	list_init(&outbox->blocks);
 	list_init(&outbox->flushers);
 	list_init(&outbox->request.link);
+	outbox->request.scratch = outbox->scratch;
 	object->outbox = outbox;
 	return outbox;
 }
