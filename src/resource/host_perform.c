@@ -213,10 +213,12 @@ static void forget(struct host *host, struct request *request)
 /* The connection becomes that of whoever accepts, with the reference the host gave. */
 static int64_t accepted(struct request *request, uint64_t value)
 {
-	struct abio_event *event = &operation_of(request)->node.event;
+	struct abio_event *event;
 
 	if (handle_find(value, HANDLE_IO) == NULL)
 		return ABIO_E_HOST;
+	request->state = REQUEST_IDLE; /* it is over */
+	event = operation_event(operation_of(request));
 	event->handle = value;
 	event->flags |= ABIO_EVENT_HANDLE;
 	return 0;
