@@ -43,18 +43,18 @@ struct operation {
 	};
 	uint64_t token;
 	uint8_t side;
-	bool exact;
-	bool canceled;
-	bool finished;
-	bool parked; /* waits for the outbox, no request is out */
-	bool paused; /* receive */
-	bool uses_cursor;
-	bool inner;
-	bool in_pieces; /* exact and vectored: `extra` says what is left */
-	bool lingers;   /* after its event was delivered, until the next poll */
-	bool has_event; /* node is its event; before, the backend's scratch memory */
-	bool shows;     /* its event carries a view: its side stays taken until the host has it */
-	bool kept;      /* its memory is somebody's who uses it again: never freed here */
+	bool exact : 1;
+	bool canceled : 1;
+	bool finished : 1;
+	bool parked : 1; /* waits for the outbox, no request is out */
+	bool paused : 1; /* receive */
+	bool uses_cursor : 1;
+	bool inner : 1;
+	bool in_pieces : 1; /* exact and vectored: `extra` says what is left */
+	bool lingers : 1;   /* after its event was delivered, until the next poll */
+	bool has_event : 1; /* node is its event; before, the backend's scratch memory */
+	bool shows : 1; /* its event carries a view: its side stays taken until the host has it */
+	bool kept : 1;  /* its memory is somebody's who uses it again: never freed here */
 	uint32_t length;
 	uint64_t progress;
 	uint64_t offset;

@@ -119,6 +119,7 @@ static void next(struct operation *operation)
 	struct buffer *buffer = operation->buffer;
 	struct request *request = &operation->request;
 	struct abio_iovec room = { buffer->data + buffer->filled, buffer_room(buffer) };
+	uint32_t limit = transfer_limit(object);
 
 	if (!operation->uses_cursor && inbuf_left(object) > 0) {
 		take(operation, inbuf_read(object, &room, 1));
@@ -128,8 +129,7 @@ static void next(struct operation *operation)
 	request->offset = object->cursor;
 	if (room.length > 0) {
 		request->data = room.base;
-		request->length = room.length < operation->limit ? (uint32_t)room.length
-								 : operation->limit;
+		request->length = room.length < limit ? (uint32_t)room.length : limit;
 		operation_submit(operation, (enum request_code)request->code, arrived);
 	} else if (inbuf_left(object) > 0) {
 		operation_finish(operation, ABIO_E_LIMIT);
@@ -188,7 +188,6 @@ int32_t readbuf_to_end(struct object *self, abio_buffer into, uint32_t flags, ui
 	}
 	operation->buffer = buffer;
 	operation->uses_cursor = read.cursor;
-	operation->limit = transfer_limit(self);
 	operation->request.code = (uint8_t)read.code;
 	operation_accept(operation, SIDE_READ);
 	next(operation);
