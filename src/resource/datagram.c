@@ -118,7 +118,7 @@ static void finish(struct operation *operation, int64_t result)
 		if (operation->request.code == REQUEST_RECEIVE_FROM) {
 			tell_sender(message);
 			if (cut(message))
-				operation->node.event.flags |= ABIO_EVENT_TRUNCATED;
+				operation_event(operation)->flags |= ABIO_EVENT_TRUNCATED;
 			if (operation->buffer != NULL)
 				buffer_fill(operation->buffer, (uint32_t)result);
 		}
