@@ -26,7 +26,8 @@ local WAIT = setmetatable({}, {
 -- How often an aborted task may go on starting operations that all end at once.
 local PATIENCE = 100
 
-local state = { task = nil, waiter = nil }
+-- `hosts` finds what Lua implements by its handle; `in_slot` is the slot being run that must not wait.
+local state = { task = nil, waiter = nil, in_slot = nil, hosts = setmetatable({}, { __mode = "v" }) }
 local forwarding = setmetatable({}, { __mode = "k" })
 
 local function main_thread()
@@ -127,7 +128,9 @@ local function wait(driver, operation)
 		return
 	end
 	local task = state.task
-	if task then
+	if state.in_slot then
+		abandon(driver, operation, "abio: " .. state.in_slot .. " must not wait")
+	elseif task then
 		wait_in_task(driver, operation, task)
 	elseif state.waiter and not main_thread() then
 		wait_in_host(driver, operation)

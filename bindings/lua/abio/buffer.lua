@@ -84,6 +84,19 @@ function Buffer:skip(count)
 	end
 end
 
+-- The first `count` bytes, which must be there, and stay.
+function Buffer:peek(count)
+	local parts, index, start = {}, self.first, self.head
+	while count > 0 do
+		local piece = self[index]
+		local part = (start > 0 or #piece > count) and sub(piece, start + 1, start + count) or piece
+		parts[#parts + 1] = part
+		count = count - #part
+		index, start = index + 1, 0
+	end
+	return concat(parts)
+end
+
 -- How many bytes the first piece has; 0 when there is none.
 function Buffer:piece_size()
 	return self.size > 0 and #self[self.first] - self.head or 0

@@ -14,14 +14,12 @@ local generated = require("abio.generated")
 
 local cdef = generated.text("abio.cdef")
 ffi.cdef(cdef)
-ffi.cdef("int64_t lseek64(int fd, int64_t offset, int whence);")
 
 local unpack = unpack or table.unpack
 local cast, new, sizeof, string_of = ffi.cast, ffi.new, ffi.sizeof, ffi.string
 
 local DRAIN_EVENTS = 64
 local MORE, HANDLE, VIEW = 1, 8, 32
-local SEEK_END = 2
 
 local raw = {}
 local core = {
@@ -210,19 +208,12 @@ function core.io_info(io)
 	}
 end
 
-function core.has_trait(io, trait)
-	return C.query(io, trait, sized("struct abio_trait_info")) == 0
-end
-
--- The size of a file, or a code.  Nobody uses the descriptor's own cursor.
-function core.length(io)
-	local info = sized("struct abio_io_info")
-	local code = C.info(io, info)
-	if code < 0 then
-		return code
+function core.slots_of(io, trait)
+	local info = sized("struct abio_trait_info")
+	if C.query(io, trait, info) < 0 or info.slots == 0 then
+		return nil
 	end
-	local length = tonumber(ffi.C.lseek64(info.fd, 0, SEEK_END))
-	return length >= 0 and length or ffi.C.ABIO_E_UNSUPPORTED
+	return tonumber(info.slots)
 end
 
 function core.driver_state(driver)

@@ -53,6 +53,7 @@ local function create(options)
 		handle = handle,
 		operations = operations,
 		in_flight = 0,
+		objects = 0,
 		free = {},
 		free_count = 0,
 		last_token = 0,
@@ -137,7 +138,9 @@ local function pump(self, timeout_ns)
 	if timeout_ns == 0 then
 		count = raw.driver_poll(self.handle, batch, STRIDE, self.capacity)
 	else
+		self.waiting = true
 		count = raw.driver_wait(self.handle, batch, STRIDE, self.capacity, timeout_ns)
+		self.waiting = false
 	end
 	if count < 0 then
 		self.stepping = false
@@ -171,7 +174,8 @@ function Driver:make_ready(task)
 	local last = self.ready_last + 1
 	self.ready[last] = task
 	self.ready_last = last
-	if not self.stepping then
+	-- Inside a wait it is a slot that does so, and the wait has to end.
+	if not self.stepping or self.waiting then
 		ring(self)
 	end
 end
@@ -205,7 +209,9 @@ local function raise_failed(self)
 end
 
 local function enter(self, what)
-	if self.stepping then
+	if state.in_slot then
+		error("abio: " .. state.in_slot .. " must not wait", 3)
+	elseif self.stepping then
 		error("abio: " .. what .. " inside a step of the same driver", 3)
 	elseif not self.handle then
 		error("attempt to use a closed abio.driver", 3)
@@ -277,10 +283,13 @@ end
 
 -- ---- run, close --------------------------------------------------------------------------------
 
-local function abort(self)
+-- What serves an object goes on as long as that.
+local function abort(self, served)
 	for task in pairs(self.tasks) do
-		task.aborted = true
-		task:cancel()
+		if served or not task.serves then
+			task.aborted = true
+			task:cancel()
+		end
 	end
 end
 
@@ -294,10 +303,10 @@ function Driver:run_tasks(main)
 		if self.live == 0 then
 			break
 		end
-		deadlock = deadlock or (self.in_flight == 0 and not has_ready(self))
+		deadlock = deadlock or (self.in_flight == self.objects and not has_ready(self))
 		if (main.failure or deadlock) and not aborted then
 			aborted = true
-			abort(self)
+			abort(self, false)
 		end
 		pump(self, has_ready(self) and 0 or -1)
 	end
@@ -320,7 +329,7 @@ function Driver:close()
 		return true
 	end
 	enter(self, "close")
-	abort(self)
+	abort(self, true)
 	raw.driver_shutdown(self.handle)
 	while self.in_flight > 0 or has_ready(self) do
 		run_ready(self)

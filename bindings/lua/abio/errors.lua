@@ -38,8 +38,19 @@ local function number(code)
 	return code > -4096 and -code or code
 end
 
+-- "what: why".  `what` is a name, or an object with a label; one that Lua implements says itself why.
+local function sentence(code, what)
+	local why
+	if type(what) == "table" then
+		why = what.explain and what:explain(code)
+		what = what.label
+	end
+	why = why or text(code)
+	return what and what .. ": " .. why or why
+end
+
 local function failure(code, what, partial)
-	local message = what and what .. ": " .. text(code) or text(code)
+	local message = sentence(code, what)
 	if partial ~= nil then
 		return nil, message, number(code), partial
 	end
@@ -49,7 +60,7 @@ end
 -- A refusal at start: raised when it is misuse, else returned.
 local function refused(code, what, partial)
 	if misuse[code] then
-		error("abio: " .. (what and what .. ": " or "") .. text(code), 3)
+		error("abio: " .. sentence(code, what), 3)
 	end
 	return failure(code, what, partial)
 end

@@ -11,18 +11,18 @@ local native = require("abio.native")
 local errors = require("abio.errors")
 local new_buffer = require("abio.buffer").new
 local reader = require("abio.reader")
+local blocks = require("abio.blocks")
 local Driver = require("abio.driver").Driver
 
+local hosts = require("abio.await").state.hosts
 local core = native.core
 local constants = native.constants
-local raw, memory, memory_text = core.raw, core.memory, core.memory_text
+local raw, memory_text = core.raw, core.memory_text
 local failure, refused = errors.failure, errors.refused
 local floor, min, max = math.floor, math.min, math.max
+local BLOCK, BLOCK_MAX = blocks.BLOCK, blocks.BLOCK_MAX
 local ENOENT, EINVAL, ENAMETOOLONG = -2, -22, -36
 
-local BLOCK = 65536
-local BLOCK_MAX = 1048576
-local POOL_MAX = 16
 local WRITE_MAX = 1073741824
 local OFFSET_MAX = 9007199254740992
 
@@ -34,12 +34,19 @@ local function new(driver, io, label)
 	return setmetatable({
 		driver = driver,
 		io = io,
+		handle = io,
 		guard = core.guard(io),
 		label = label,
 		buffer = new_buffer(),
 		fetched = 0,
 		block = BLOCK,
 	}, File)
+end
+
+-- As a stream's.
+function File:explain(code)
+	local host = hosts[self.io]
+	return host and host.failure_code == code and host.failure or nil
 end
 
 local function check(self)
@@ -57,51 +64,16 @@ local function check_offset(offset, index, what)
 	return floor(offset)
 end
 
--- ---- blocks of memory --------------------------------------------------------------------------
-
--- The smallest power of two that holds `count`, from BLOCK to BLOCK_MAX.
-local function block_size(count)
-	local size = BLOCK
-	while size < count and size < BLOCK_MAX do
-		size = size * 2
-	end
-	return size
-end
-
-local function take_block(driver, size)
-	local blocks = driver.blocks
-	if not blocks then
-		blocks = {}
-		driver.blocks = blocks
-	end
-	local list = blocks[size]
-	if list and #list > 0 then
-		return table.remove(list)
-	end
-	return memory(size)
-end
-
-local function give_block(driver, size, block)
-	local list = driver.blocks[size]
-	if not list then
-		list = {}
-		driver.blocks[size] = list
-	end
-	if #list < POOL_MAX then
-		list[#list + 1] = block
-	end
-end
-
 -- One read of at most `count` bytes.  Returns a string, "" at the end; or nil and a code.
 local function read_once(self, count, offset)
 	local driver = self.driver
-	local size = block_size(count)
-	local block = take_block(driver, size)
+	local size = blocks.size_for(count)
+	local block = blocks.take(driver, size)
 	local operation = driver:operation(block)
 	local code = raw.read_at(self.io, block, min(count, size), offset, 0, operation.token)
 	local result = driver:finish(operation, code)
 	local bytes = result >= 0 and memory_text(block, result) or nil
-	give_block(driver, size, block)
+	blocks.give(driver, size, block)
 	return bytes, result
 end
 
@@ -172,7 +144,7 @@ function File:pread(count, offset)
 	while size < count do
 		local bytes, code = read_once(self, count - size, offset + size)
 		if not bytes then
-			return refused(code, self.label, size > 0 and table.concat(parts) or nil)
+			return refused(code, self, size > 0 and table.concat(parts) or nil)
 		elseif bytes == "" then
 			break
 		elseif #bytes == count then
@@ -229,7 +201,7 @@ function File:write(...)
 	local code, done = leave(self, pcall(write_at, self, data, self.fetched))
 	self.fetched = self.fetched + done
 	if code < 0 then
-		return refused(code, self.label, done)
+		return refused(code, self, done)
 	end
 	return self
 end
@@ -247,7 +219,7 @@ function File:pwrite(data, offset)
 	end
 	local code, done = write_at(self, data, offset)
 	if code < 0 then
-		return refused(code, self.label, done)
+		return refused(code, self, done)
 	end
 	return done
 end
@@ -262,9 +234,18 @@ function File:sync(what)
 	local code = raw.sync(self.io, what == "data" and constants.ABIO_SYNC_DATA or 0, operation.token)
 	local result = self.driver:finish(operation, code)
 	if result < 0 then
-		return refused(result, self.label)
+		return refused(result, self)
 	end
 	return self
+end
+
+-- What the next read gives, at most `count` bytes, and fewer only at the end; nil when nothing is left.
+function File:peek(count)
+	if type(count) ~= "number" or count < 1 or count ~= floor(count) then
+		error("bad argument #1 to 'peek' (positive count expected)", 2)
+	end
+	enter(self)
+	return leave(self, pcall(reader.look, self, count))
 end
 
 -- Nothing is kept back: there is nothing to flush.
@@ -287,16 +268,17 @@ function File:seek(whence, offset)
 	elseif whence == "cur" then
 		base = self.fetched - self.buffer.size
 	elseif whence == "end" then
-		base = core.length(self.io)
+		local operation = self.driver:operation()
+		base = self.driver:finish(operation, raw.stream_len(self.io, 0, operation.token))
 		if base < 0 then
-			return refused(base, self.label)
+			return refused(base, self)
 		end
 	else
 		error("bad argument #1 to 'seek' (invalid option '" .. tostring(whence) .. "')", 2)
 	end
 	local position = base + offset
 	if position < 0 or position > OFFSET_MAX or position ~= floor(position) then
-		return failure(EINVAL, self.label)
+		return failure(EINVAL, self)
 	end
 	if position ~= self.fetched - self.buffer.size then
 		self.buffer = new_buffer()
@@ -315,7 +297,7 @@ function File:close()
 	self.closed = true
 	local result = self.driver:close_io(self)
 	if result < 0 and result ~= errors.codes.CLOSED then
-		return refused(result, self.label)
+		return refused(result, self)
 	end
 	return true
 end
@@ -365,7 +347,7 @@ function Driver:open(path, mode)
 	if result < 0 then
 		return refused(result, path)
 	end
-	return self:object(operation.handle, path)
+	return self:object_of(operation.handle, path)
 end
 
 return { new = new, File = File }

@@ -11,6 +11,7 @@ local task = require("abio.task")
 local stream = require("abio.stream")
 local file = require("abio.file")
 local open = require("abio.open")
+local object = require("abio.object")
 
 local state = await.state
 
@@ -21,6 +22,7 @@ local abio = {
 	new_driver = driver.create,
 	now = driver.Driver.now,
 	pause = task.pause,
+	notify = object.notify,
 	set_onerror = task.set_onerror,
 }
 
@@ -42,7 +44,7 @@ function abio.driver()
 end
 
 for _, name in ipairs({
-	"open", "connect", "connect_unix", "listen", "listen_unix", "adopt", "pipe", "sleep", "spawn", "run",
+	"open", "connect", "connect_unix", "listen", "listen_unix", "adopt", "pipe", "object", "sleep", "spawn", "run",
 	"info",
 }) do
 	local method = driver.Driver[name]

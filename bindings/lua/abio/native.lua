@@ -19,7 +19,7 @@ local NEEDED = {
 	"release", "close", "cancel", "query", "info",
 	"open", "connect", "listen", "resolve", "adopt", "detach", "pipe", "timer", "accept",
 	"receive", "receive_pause", "receive_resume", "put", "flush", "shutdown",
-	"read_at", "write_at_all", "sync",
+	"retain", "read", "write_all", "object_notify", "object_complete", "seek", "stream_len", "read_at", "write_at_all", "sync",
 }
 
 local function exists(path)

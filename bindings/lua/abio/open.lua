@@ -9,9 +9,11 @@ local Driver = require("abio.driver").Driver
 
 local core, constants = native.core, native.constants
 local raw = core.raw
+local state = require("abio.await").state
 local refused = errors.refused
 local CANCELED, TIMED_OUT = errors.codes.CANCELED, errors.TIMED_OUT
-local TRAIT_READ_AT, TRAIT_ACCEPT = constants.ABIO_TRAIT_READ_AT, constants.ABIO_TRAIT_ACCEPT
+local TRAIT_READ, TRAIT_WRITE = constants.ABIO_TRAIT_READ, constants.ABIO_TRAIT_WRITE
+local TRAIT_ACCEPT, KIND_FILE = constants.ABIO_TRAIT_ACCEPT, constants.ABIO_KIND_FILE
 local REUSE_PORT, ONLY_IPV6 = constants.ABIO_LISTEN_REUSE_PORT, constants.ABIO_LISTEN_ONLY_IPV6
 local KIND_AUTO, DUPLICATE = constants.ABIO_KIND_AUTO, constants.ABIO_ADOPT_DUPLICATE
 
@@ -22,8 +24,17 @@ Listener.__index = Listener
 Listener.__name = "abio.listener"
 
 local function new_listener(driver, io, label)
-	return setmetatable({ driver = driver, io = io, guard = core.guard(io), label = label }, Listener)
+	return setmetatable({
+		driver = driver,
+		io = io,
+		handle = io,
+		guard = core.guard(io),
+		label = label,
+		hosted = state.hosts[io] ~= nil,
+	}, Listener)
 end
+
+Listener.explain = stream.Stream.explain
 
 local function check(self)
 	if getmetatable(self) ~= Listener then
@@ -43,9 +54,13 @@ function Listener:accept()
 		if self.closed then
 			result = errors.codes.CLOSED
 		end
-		return refused(result, self.label)
+		return refused(result, self)
 	end
-	return stream.new(self.driver, operation.handle, "accepted by " .. self.label)
+	local label = "accepted by " .. self.label
+	if self.hosted then
+		return self.driver:object_of(operation.handle, label)
+	end
+	return stream.new(self.driver, operation.handle, label)
 end
 
 -- host and port it listens on, or the path.
@@ -71,7 +86,7 @@ function Listener:close()
 	self.closed = true
 	local result = self.driver:close_io(self)
 	if result < 0 and result ~= errors.codes.CLOSED then
-		return refused(result, self.label)
+		return refused(result, self)
 	end
 	return true
 end
@@ -85,13 +100,16 @@ Listener.__close = Listener.close
 -- ---- objects of a handle -----------------------------------------------------------------------
 
 -- The object for an io of any kind: what it can do decides what it is.
-function Driver:object(io, label)
-	if core.has_trait(io, TRAIT_READ_AT) then
+function Driver:object_of(io, label)
+	local info = core.io_info(io)
+	if info.kind == KIND_FILE then
 		return file.new(self, io, label)
-	elseif core.has_trait(io, TRAIT_ACCEPT) then
+	elseif core.slots_of(io, TRAIT_READ) or core.slots_of(io, TRAIT_WRITE) then
+		return stream.new(self, io, label, true)
+	elseif core.slots_of(io, TRAIT_ACCEPT) then
 		return new_listener(self, io, label)
 	end
-	return stream.new(self, io, label)
+	return file.new(self, io, label)
 end
 
 -- ---- connecting --------------------------------------------------------------------------------
@@ -186,7 +204,7 @@ function Driver:adopt(fd, duplicate)
 	if code < 0 then
 		return refused(code, label)
 	end
-	return self:object(io, label)
+	return self:object_of(io, label)
 end
 
 -- A pipe: what is written to the second is read from the first.

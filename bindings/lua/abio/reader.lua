@@ -17,9 +17,9 @@ local unpack = unpack or table.unpack
 local function broken(source, code)
 	local buffer = source.buffer
 	if code == CANCELED or code == TIMED_OUT or buffer.size == 0 then
-		return failure(code, source.label)
+		return failure(code, source)
 	end
-	return failure(code, source.label, buffer:take(buffer.size))
+	return failure(code, source, buffer:take(buffer.size))
 end
 
 local function read_line(source, keep)
@@ -250,13 +250,25 @@ local function read_some(source, max)
 	return buffer:take(max < buffer.size and max or buffer.size)
 end
 
+-- What the next read gives, at most `count` bytes, which stay there; less only at the end.
+local function look(source, count)
+	local buffer = source.buffer
+	if buffer.size < count then
+		local more, code = source:fill(count)
+		if more == nil then
+			return failure(code, source)
+		end
+	end
+	return buffer.size > 0 and buffer:peek(count < buffer.size and count or buffer.size) or nil
+end
+
 -- Everything up to and with `text`; nil, message when `max` bytes came without it, or the end.
 local function read_until(source, text, max)
 	local buffer = source.buffer
 	local length = buffer:plain(text)
 	while not length do
 		if buffer.size >= max then
-			return failure(errors.codes.LIMIT, source.label)
+			return failure(errors.codes.LIMIT, source)
 		end
 		local more, code = source:fill(buffer.size + 1)
 		if more == nil then
@@ -274,6 +286,7 @@ return {
 	plan = plan,
 	read_some = read_some,
 	read_until = read_until,
+	look = look,
 	lines = lines,
 	joined = joined,
 }

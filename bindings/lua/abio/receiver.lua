@@ -107,4 +107,4 @@ function Receiver:disarm(driver)
 	self.broken = nil
 end
 
-return { new = new }
+return { new = new, Receiver = Receiver }

@@ -10,31 +10,61 @@ local await = require("abio.await")
 local address = require("abio.address")
 local reader = require("abio.reader")
 local new_receiver = require("abio.receiver").new
+local new_puller = require("abio.puller").new
 local Driver = require("abio.driver").Driver
 
-local core = native.core
+local core, constants = native.core, native.constants
 local raw, put = core.raw, core.put
-local wake = await.state.wake
+local state = await.state
+local wake = state.wake
 local failure, refused = errors.failure, errors.refused
 local codes = errors.codes
 local CANCELED, CLOSED, WOULD_BLOCK = codes.CANCELED, codes.CLOSED, codes.WOULD_BLOCK
 local UNTIL_MAX = 65536
+local TRAIT_BUF_READ, TRAIT_BUF_WRITE = constants.ABIO_TRAIT_BUF_READ, constants.ABIO_TRAIT_BUF_WRITE
+-- Bits of abio_query: receive with its pause and resume, and put, are the first slots.
+local RECEIVE, PUT = 7, 1
+local SEEKS = {
+	set = constants.ABIO_SEEK_START,
+	cur = constants.ABIO_SEEK_CURRENT,
+	["end"] = constants.ABIO_SEEK_END,
+}
 
 local Stream = {}
 Stream.__index = Stream
 Stream.__name = "abio.stream"
 
-local function new(driver, io, label)
-	local receiver = new_receiver(io)
+-- A stream of the system's receives and puts.  With `probe` it is asked whether it does.
+local function new(driver, io, label, probe)
+	local receives = not probe or (core.slots_of(io, TRAIT_BUF_READ) or 0) % 8 == RECEIVE
+	local puts = not probe or (core.slots_of(io, TRAIT_BUF_WRITE) or 0) % 2 == PUT
+	local receiver = (receives and new_receiver or new_puller)(io)
 	return setmetatable({
 		driver = driver,
 		io = io,
+		handle = io,
 		guard = core.guard(io),
 		label = label,
 		receiver = receiver,
 		buffer = receiver.buffer,
+		puts = puts,
 		writers = {},
 	}, Stream)
+end
+
+-- Why a call failed, in the words of what Lua implements; nil when the library knows better.
+function Stream:explain(code)
+	local host = state.hosts[self.io]
+	if host and host.failure_code == code then
+		return host.failure
+	end
+	for _, inner in ipairs(self.inner or {}) do
+		local why = inner.explain and inner:explain(code)
+		if why then
+			return why
+		end
+	end
+	return nil
 end
 
 local function check(self)
@@ -125,6 +155,15 @@ function Stream:read_until(text, max)
 	return leave(self, pcall(reader.read_until, self, text, max or UNTIL_MAX))
 end
 
+-- What the next read gives, at most `count` bytes, and fewer only at the end; nil when nothing is left.
+function Stream:peek(count)
+	if type(count) ~= "number" or count < 1 or count ~= math.floor(count) then
+		error("bad argument #1 to 'peek' (positive count expected)", 2)
+	end
+	enter(self)
+	return leave(self, pcall(reader.look, self, count))
+end
+
 Stream.lines = reader.lines
 
 -- ---- writing -----------------------------------------------------------------------------------
@@ -176,6 +215,15 @@ local function locked(self, work, ...)
 	return result, count
 end
 
+-- Writes the rest at once, where nothing can be put: the operation holds the string.
+local function write_rest(self, data, offset)
+	local rest = offset > 0 and data:sub(offset + 1) or data
+	local operation = self.driver:operation(rest)
+	local code = raw.write_all(self.io, rest, #rest, 0, operation.token)
+	local result = self.driver:finish(operation, code, self.seconds)
+	return result < 0 and result or 0, offset + (operation.progress or 0)
+end
+
 -- Puts the rest, from `offset`, as room comes.  Returns a code and how much was taken.
 local function put_all(self, data, offset)
 	while offset < #data do
@@ -208,18 +256,25 @@ function Stream:write(...)
 		data = reader.joined("write", ...)
 	end
 	local offset = 0
+	if not self.puts then
+		local code, taken = locked(self, write_rest, data, 0)
+		if code < 0 then
+			return refused(code, self, taken)
+		end
+		return self
+	end
 	if not self.writing then
 		local code = put(self.io, data, 0)
 		if code == #data then
 			return self
 		elseif code < 0 and code ~= WOULD_BLOCK then
-			return refused(code, self.label, 0)
+			return refused(code, self, 0)
 		end
 		offset = code > 0 and code or 0
 	end
 	local code, taken = locked(self, put_all, data, offset)
 	if code < 0 then
-		return failure(code, self.label, taken > offset and taken or offset)
+		return failure(code, self, taken > offset and taken or offset)
 	end
 	return self
 end
@@ -229,7 +284,7 @@ function Stream:flush()
 	check(self)
 	local code = flush(self)
 	if code < 0 then
-		return refused(self.closed and CLOSED or code, self.label)
+		return refused(self.closed and CLOSED or code, self)
 	end
 	return self
 end
@@ -245,7 +300,7 @@ function Stream:close_write()
 	check(self)
 	local code = locked(self, shutdown)
 	if code < 0 then
-		return refused(code, self.label)
+		return refused(code, self)
 	end
 	return self
 end
@@ -256,6 +311,37 @@ function Stream:shutdown(how)
 		error("bad argument #1 to 'shutdown' ('send' expected)", 2)
 	end
 	return self:close_write()
+end
+
+-- ---- position ----------------------------------------------------------------------------------
+
+local function seek(self, whence, offset)
+	self.receiver:disarm(self.driver)
+	local buffer = self.buffer
+	if whence == "cur" then
+		offset = offset - buffer.size
+	end
+	local operation = self.driver:operation()
+	local code = raw.seek(self.io, SEEKS[whence], offset, 0, operation.token)
+	local result = self.driver:finish(operation, code, self.seconds)
+	if result < 0 then
+		return refused(result, self)
+	end
+	buffer:skip(buffer.size)
+	self.receiver.eof = nil
+	return result
+end
+
+-- As file:seek, for a stream that has a position: one that Lua implements with `seek`.
+function Stream:seek(whence, offset)
+	whence, offset = whence or "cur", offset or 0
+	if not SEEKS[whence] then
+		error("bad argument #1 to 'seek' (invalid option '" .. tostring(whence) .. "')", 2)
+	elseif type(offset) ~= "number" or offset ~= math.floor(offset) then
+		error("bad argument #2 to 'seek' (offset expected)", 2)
+	end
+	enter(self)
+	return leave(self, pcall(seek, self, whence, offset))
 end
 
 -- ---- the end -----------------------------------------------------------------------------------
@@ -269,7 +355,7 @@ function Stream:close()
 	self.closed = true
 	local code = self.driver:close_io(self)
 	if code < 0 and code ~= CLOSED then
-		return refused(code, self.label)
+		return refused(code, self)
 	end
 	return true
 end
@@ -301,7 +387,7 @@ function Stream:detach()
 	leave(self, pcall(self.receiver.disarm, self.receiver, self.driver))
 	local code, fd = raw.detach(self.io)
 	if code < 0 then
-		return refused(code, self.label)
+		return refused(code, self)
 	end
 	self.closed = true
 	core.disarm(self.guard)

@@ -26,7 +26,7 @@ local function finished(task)
 	task.done = true
 	local driver = task.driver
 	driver.tasks[task] = nil
-	driver.live = driver.live - 1
+	driver.live = driver.live - (task.serves and 0 or 1)
 	for _, operation in ipairs(task.joiners) do
 		if not operation.done then
 			operation.done = true
@@ -149,6 +149,22 @@ function Task:__tostring()
 	return "abio.task (" .. self:status() .. ")"
 end
 
+local function start(driver, serves, fn, ...)
+	local task = setmetatable({
+		driver = driver,
+		coroutine = coroutine.create(fn),
+		arguments = { ... },
+		count = select("#", ...),
+		joiners = {},
+		done = false,
+		serves = serves,
+	}, Task)
+	driver.tasks[task] = true
+	driver.live = driver.live + (serves and 0 or 1)
+	driver:make_ready(task)
+	return task
+end
+
 -- Starts fn(...) as a task of the driver; it first runs when the driver steps.
 function Driver:spawn(fn, ...)
 	if type(fn) ~= "function" then
@@ -156,18 +172,12 @@ function Driver:spawn(fn, ...)
 	elseif not self.handle then
 		error("attempt to use a closed abio.driver", 2)
 	end
-	local task = setmetatable({
-		driver = self,
-		coroutine = coroutine.create(fn),
-		arguments = { ... },
-		count = select("#", ...),
-		joiners = {},
-		done = false,
-	}, Task)
-	self.tasks[task] = true
-	self.live = self.live + 1
-	self:make_ready(task)
-	return task
+	return start(self, false, fn, ...)
+end
+
+-- A task that serves an object: `run` does not wait for it.
+function Driver:serve(fn, ...)
+	return start(self, true, fn, ...)
 end
 
 -- Runs fn(...) as the main task and steps until every task has ended.  Returns what fn returned.

@@ -16,18 +16,23 @@
 #define lua_setiuservalue(L, index, n) lua_setfenv(L, index)
 #define lua_getiuservalue(L, index, n) lua_getfenv(L, index)
 
+/* Behind one more value on the stack. */
+static inline int pushed_index(int index)
+{
+	return index < 0 && index > LUA_REGISTRYINDEX ? index - 1 : index;
+}
+
 static inline void lua_rawgetp(lua_State *L, int index, const void *key)
 {
 	lua_pushlightuserdata(L, (void *)key);
-	lua_rawget(L, index);
+	lua_rawget(L, pushed_index(index));
 }
 
-/* The index must not count from the top. */
 static inline void lua_rawsetp(lua_State *L, int index, const void *key)
 {
 	lua_pushlightuserdata(L, (void *)key);
 	lua_insert(L, -2);
-	lua_rawset(L, index);
+	lua_rawset(L, pushed_index(index));
 }
 
 /* Calls work(L) with `user` as its one argument.  Nothing is raised, whatever happens. */

@@ -12,7 +12,6 @@
  * events until it can be closed.
  */
 #include <string.h>
-#include <unistd.h>
 
 #include "core.h"
 
@@ -140,24 +139,16 @@ static int io_info(lua_State *L)
 	return 1;
 }
 
-/* has_trait(io, trait) */
-static int has_trait(lua_State *L)
+/* slots_of(io, trait): bit n is slot n of the trait's table; nil when it has none. */
+static int slots_of(lua_State *L)
 {
 	struct abio_trait_info info = { .size = sizeof(info) };
 	abio_io io = (abio_io)luaL_checkinteger(L, 1);
 
-	lua_pushboolean(L, core_api(L)->query(io, (uint32_t)luaL_checkinteger(L, 2), &info) == 0);
-	return 1;
-}
-
-/* length(io): the size of a file, or a code.  Nobody uses the descriptor's own cursor. */
-static int file_length(lua_State *L)
-{
-	struct abio_io_info info = { .size = sizeof(info) };
-	int32_t code = core_api(L)->info((abio_io)luaL_checkinteger(L, 1), &info);
-	off_t length = code < 0 ? 0 : lseek(info.fd, 0, SEEK_END);
-
-	lua_pushinteger(L, code < 0 ? code : length < 0 ? ABIO_E_UNSUPPORTED : (lua_Integer)length);
+	if (core_api(L)->query(io, (uint32_t)luaL_checkinteger(L, 2), &info) < 0 || info.slots == 0)
+		lua_pushnil(L);
+	else
+		lua_pushinteger(L, (lua_Integer)info.slots);
 	return 1;
 }
 
@@ -420,8 +411,7 @@ static const luaL_Reg functions[] = {
 	{ "struct", struct_create },
 	{ "address", address_create },
 	{ "io_info", io_info },
-	{ "has_trait", has_trait },
-	{ "length", file_length },
+	{ "slots_of", slots_of },
 	{ "driver_state", driver_state },
 	{ "abi", abi },
 	{ "clock", monotonic },
@@ -435,6 +425,7 @@ static const luaL_Reg functions[] = {
 	{ "host_dispatch", host_dispatch },
 	{ "host_create", host_create },
 	{ "host_fill", host_fill },
+	{ "host_length", host_length },
 	{ NULL, NULL },
 };
 

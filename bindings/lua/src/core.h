@@ -55,6 +55,8 @@ int host_create(lua_State *L);
 void host_abandon(lua_State *L, int operations);
 /* host_fill(lent, bytes): copies them to where the library waits for them, once; a count. */
 int host_fill(lua_State *L);
+/* host_length(lent): how much the library asks for. */
+int host_length(lua_State *L);
 void host_open(lua_State *L);
 
 /* The hash of the description these calls were generated from. */

@@ -420,6 +420,14 @@ int host_fill(lua_State *L)
 	return 1;
 }
 
+int host_length(lua_State *L)
+{
+	const struct lent *lent = luaL_checkudata(L, 1, LENT);
+
+	lua_pushinteger(L, lent->length);
+	return 1;
+}
+
 /* Into the module on top: slots[name] = number. */
 void host_open(lua_State *L)
 {
