@@ -44,6 +44,8 @@ local WHENCES = {
 	[constants.ABIO_SEEK_CURRENT] = "cur",
 	[constants.ABIO_SEEK_END] = "end",
 }
+-- Means "not now" to the system, and that is said by false.
+local EAGAIN = 11
 local POSITION_MAX = 9007199254740992
 
 -- Of each implementation the newest object.
@@ -55,7 +57,7 @@ local by_implementation = setmetatable({}, { __mode = "kv" })
 local function fail(state, message, number)
 	local code = HOST
 	if type(number) == "number" and number == math.floor(number) then
-		if number > 0 and number < 4096 then
+		if number > 0 and number < 4096 and number ~= EAGAIN then
 			code = -number
 		elseif number < -4096 then
 			code = number

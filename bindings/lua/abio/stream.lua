@@ -404,6 +404,7 @@ Stream.__close = Stream.close
 -- Closes the io of an object that has `io` and `guard`, and drops its reference.  Returns a code.
 function Driver:close_io(object)
 	local operation = self:operation()
+	operation.closing = true
 	local code = raw.close(object.io, 0, operation.token)
 	local result = self:finish(operation, code, object.seconds)
 	core.disarm(object.guard)

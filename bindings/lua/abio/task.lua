@@ -132,8 +132,15 @@ function Task:cancel()
 		return false
 	end
 	self.cancel_wanted = true
-	if self.waits_for then
-		await.cancel(self.waits_on, self.waits_for)
+	local operation = self.waits_for
+	if operation then
+		await.cancel(self.waits_on, operation)
+		if self.serves and operation.closing and not operation.done then
+			-- A method that closes its own object would wait for itself: the close goes on alone.
+			operation.result = errors.codes.CANCELED
+			operation.done = true
+			state.wake(operation)
+		end
 	end
 	return true
 end
