@@ -116,6 +116,13 @@ static void close_idle(struct driver *driver)
 	driver->polling = true; /* nothing signals from here on */
 	for (link = driver->objects.next; link != &driver->objects; link = link->next)
 		object_end(container_of(link, struct object, in_driver));
+	/* Those that only others held. */
+	for (link = driver->objects.next; link != &driver->objects;) {
+		struct object *object = container_of(link, struct object, in_driver);
+
+		link = link->next;
+		object_settle(object);
+	}
 	list_init(&mail);
 	orphan_objects(driver, &mail);
 	end_mail(&mail);

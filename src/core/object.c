@@ -164,7 +164,7 @@ void object_settle(struct object *object)
 		return;
 	if (object->state == OBJECT_CLOSING && !object->closing && object_idle(object))
 		close_now(object);
-	if (object->state == OBJECT_CLOSED && object->released)
+	if (object->state == OBJECT_CLOSED && object->released && object->users == 0)
 		destroy(object);
 }
 
@@ -204,6 +204,9 @@ void object_abort(struct object *object)
 void object_unreferenced(struct object *object)
 {
 	object->released = true;
+	/* Who holds it drops it later. */
+	if (object->users > 0)
+		return;
 	if (object->driver == NULL || object->state == OBJECT_CLOSED)
 		object_settle(object);
 	else if (object->state == OBJECT_OPEN)
@@ -229,5 +232,7 @@ void object_end(struct object *object)
 	}
 	outbox_destroy(object);
 	inbuf_end(object);
+	if (object->class->end != NULL)
+		object->class->end(object);
 	object->state = OBJECT_CLOSED;
 }

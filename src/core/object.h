@@ -47,6 +47,8 @@ struct object_class {
 	void (*dispose)(struct object *object);
 	/* In the child of a fork: lets go of the child's copies of descriptors.  May be NULL. */
 	void (*forget)(struct object *object);
+	/* The driver ends: drops its holds on other objects, which end too.  May be NULL. */
+	void (*end)(struct object *object);
 	/* The required primitives of a stream: a count, 0 at the end, or a code.  Never wait. */
 	int64_t (*try_readv)(struct object *object, const struct abio_iovec *iovecs,
 			     uint32_t count);
@@ -116,7 +118,7 @@ struct object {
 	void *own;           /* what the class keeps */
 	uint64_t cursor;
 	int32_t fd;
-	uint32_t users; /* adapters that hold it */
+	uint32_t users; /* adapters that hold it: not references, which a host could release */
 	uint8_t state;
 	bool released;         /* the last reference is gone */
 	bool arriving;         /* moved in from another driver, still in the inbox */

@@ -88,7 +88,6 @@ int32_t adapter_create(struct object *inner, const struct object_class *class, s
 {
 	struct object *object;
 	struct adapter *adapter;
-	int32_t error;
 
 	if (inner->class->reserve > ADAPTERS_RESERVE_MAX)
 		return ABIO_E_LIMIT;
@@ -97,16 +96,13 @@ int32_t adapter_create(struct object *inner, const struct object_class *class, s
 		return PLATFORM_NO_MEMORY;
 	/* Behind it, what passing on its own requests takes. */
 	adapter = platform_allocate(size + inner->class->reserve);
-	error = adapter == NULL ? PLATFORM_NO_MEMORY : adapter_hold(inner);
-	if (error < 0) {
-		platform_release(adapter);
-		object->own = NULL;
+	if (adapter == NULL) {
 		object_discard(object);
-		return error;
+		return PLATFORM_NO_MEMORY;
 	}
 	adapter->object = object;
 	adapter->inner = inner;
-	adapter->inner_id = inner->id;
+	adapter_hold(inner);
 	adapter->room = (uint8_t *)adapter + size;
 	adopt_traits(adapter, class);
 	object->own = adapter;
@@ -116,21 +112,16 @@ int32_t adapter_create(struct object *inner, const struct object_class *class, s
 	return 0;
 }
 
-int32_t adapter_hold(struct object *inner)
+void adapter_hold(struct object *inner)
 {
-	int32_t error = handle_retain(inner->id);
-
-	if (error == 0)
-		inner->users++;
-	return error;
+	inner->users++;
 }
 
-void adapter_drop(struct object *inner, uint64_t id)
+void adapter_drop(struct object *inner)
 {
-	/* Nobody asks any more once it is closed, and then this may be any thread. */
-	if (inner->driver != NULL)
-		inner->users--;
-	if (handle_release(id) == 0)
+	check(inner->users > 0);
+	inner->users--;
+	if (inner->users == 0 && inner->released)
 		object_unreferenced(inner);
 }
 
@@ -140,17 +131,36 @@ void adapter_let_go(struct adapter *adapter)
 
 	adapter->inner = NULL;
 	if (inner != NULL)
-		adapter_drop(inner, adapter->inner_id);
+		adapter_drop(inner);
+}
+
+void adapter_end(struct object *object)
+{
+	struct adapter *adapter = adapter_of(object);
+
+	if (adapter != NULL && adapter->inner != NULL)
+		adapter->inner->users--;
+	if (adapter != NULL)
+		adapter->inner = NULL;
+}
+
+void adapter_forget_inner(struct object **held)
+{
+	struct object *inner = *held;
+
+	*held = NULL;
+	if (inner == NULL)
+		return;
+	inner->users--;
+	if (inner->users == 0 && handle_find(inner->id, HANDLE_IO) == NULL)
+		object_forget(inner);
 }
 
 void adapter_forget(struct object *object)
 {
 	struct adapter *adapter = adapter_of(object);
-	struct object *inner = adapter->inner;
 
-	adapter->inner = NULL;
-	if (inner != NULL && handle_release(adapter->inner_id) == 0)
-		object_forget(inner);
+	adapter_forget_inner(&adapter->inner);
 }
 
 void adapter_dispose(struct object *object)

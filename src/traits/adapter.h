@@ -21,11 +21,10 @@ struct adapter {
 	struct object_class class; /* the object's: a copy it may take traits out of */
 	struct object *object;     /* the adapter itself */
 	struct object *inner;      /* referenced until it is closed */
-	uint64_t inner_id;
-	struct operation reading; /* on inner, for `read` */
-	struct operation writing; /* on inner, for `write` */
-	void *room;               /* what one of these needs as `extra` to be passed on */
-	struct request *read;     /* the adapter's request that is being answered, or NULL */
+	struct operation reading;  /* on inner, for `read` */
+	struct operation writing;  /* on inner, for `write` */
+	void *room;                /* what one of these needs as `extra` to be passed on */
+	struct request *read;      /* the adapter's request that is being answered, or NULL */
 	struct request *write;
 	struct ready_slots ready_slots; /* where the class's are cut to what `inner` has */
 	struct read_slots read_slots;
@@ -55,6 +54,9 @@ void adapter_perform(struct request *request);
 void adapter_withdraw(struct request *request);
 void adapter_dispose(struct object *object);
 void adapter_forget(struct object *object);
+void adapter_end(struct object *object);
+/* In the child of a fork: the hold ends, nothing of the system is touched. */
+void adapter_forget_inner(struct object **held);
 int32_t adapter_ready_now(struct object *object, uint32_t interest);
 int64_t adapter_try_readv(struct object *object, const struct abio_iovec *iovecs, uint32_t count);
 int64_t adapter_try_fill(struct object *object);
@@ -62,8 +64,8 @@ int64_t adapter_try_writev(struct object *object, const struct abio_iovec *iovec
 int32_t adapter_try_flush(struct object *object);
 int32_t adapter_position(struct object *object, uint64_t *position);
 /* Takes and drops the reference on what is underneath; 0 or a code. */
-int32_t adapter_hold(struct object *inner);
-void adapter_drop(struct object *inner, uint64_t id);
+void adapter_hold(struct object *inner);
+void adapter_drop(struct object *inner);
 void adapter_let_go(struct adapter *adapter);
 /* Answers `request`, a read, by one of `inner`; the reply ends adapter->read. */
 void adapter_read(struct adapter *adapter, struct request *request, const struct abio_iovec *iovecs,

@@ -13,7 +13,6 @@
 struct chain {
 	struct adapter adapter; /* over the one that is read now */
 	struct object *next;    /* NULL when that is the last */
-	uint64_t next_id;
 };
 
 static struct chain *chain_of(const struct object *object)
@@ -27,19 +26,17 @@ static void let_go_of_next(struct chain *chain)
 
 	chain->next = NULL;
 	if (next != NULL)
-		adapter_drop(next, chain->next_id);
+		adapter_drop(next);
 }
 
 static void move_on(struct chain *chain)
 {
 	struct adapter *adapter = &chain->adapter;
 	struct object *first = adapter->inner;
-	uint64_t first_id = adapter->inner_id;
 
 	adapter->inner = chain->next;
-	adapter->inner_id = chain->next_id;
 	chain->next = NULL;
-	adapter_drop(first, first_id);
+	adapter_drop(first);
 }
 
 static void read_on(struct chain *chain, struct request *request);
@@ -114,12 +111,20 @@ static void dispose(struct object *object)
 static void forget(struct object *object)
 {
 	struct chain *chain = chain_of(object);
-	struct object *next = chain->next;
 
-	chain->next = NULL;
-	if (next != NULL && handle_release(chain->next_id) == 0)
-		object_forget(next);
+	adapter_forget_inner(&chain->next);
 	adapter_forget(object);
+}
+
+static void end(struct object *object)
+{
+	struct chain *chain = chain_of(object);
+
+	if (chain != NULL && chain->next != NULL) {
+		chain->next->users--;
+		chain->next = NULL;
+	}
+	adapter_end(object);
 }
 
 static const struct object_class chain_class = {
@@ -129,6 +134,7 @@ static const struct object_class chain_class = {
 	.withdraw = adapter_withdraw,
 	.dispose = dispose,
 	.forget = forget,
+	.end = end,
 	.try_readv = try_readv,
 	.ready_now = ready_now,
 	.ready = &stream_ready_slots,
@@ -171,13 +177,8 @@ int32_t impl_chain(struct object *io, abio_io next, uint32_t flags, abio_io *cha
 	error = adapter_create(io, &chain_class, sizeof(struct chain), &object);
 	if (error < 0)
 		return error;
-	error = adapter_hold(second);
-	if (error < 0) {
-		object_discard(object);
-		return error;
-	}
+	adapter_hold(second);
 	chain_of(object)->next = second;
-	chain_of(object)->next_id = second->id;
 	adopt_both(adapter_of(object), second);
 	*chained = object->id;
 	return 0;

@@ -100,6 +100,7 @@ static const struct object_class take_class = {
 	.withdraw = adapter_withdraw,
 	.dispose = adapter_dispose,
 	.forget = adapter_forget,
+	.end = adapter_end,
 	.try_readv = try_readv,
 	.ready_now = ready_now,
 	.ready = &stream_ready_slots,

@@ -109,6 +109,29 @@ static void only_duplex_streams_split(struct test *t)
 			 ABIO_E_UNSUPPORTED);
 }
 
+static void the_host_cannot_release_what_the_halves_hold(struct test *t)
+{
+	char *data = test_memory(t, 5);
+	abio_io stream;
+	abio_io peer;
+	abio_io reader;
+	abio_io writer;
+
+	test_stream(t, &stream, &peer);
+	assert_int_equal(abio_split(stream, &reader, &writer), 0);
+	test_own(t, reader);
+	test_own(t, writer);
+	assert_int_equal(abio_release(stream), 0);
+	/* Its own reference is gone; what the halves need is not the host's to give back. */
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(abio_release(stream), ABIO_E_HANDLE);
+	assert_int_equal(test_result(t, START(t, abio_write_all, writer, "hello", 5, 0)), 5);
+	assert_int_equal(test_result(t, test_read_exact(t, peer, data, 5)), 5);
+	assert_int_equal(test_result(t, START(t, abio_write_all, peer, "world", 5, 0)), 5);
+	assert_int_equal(test_result(t, test_read_exact(t, reader, data, 5)), 5);
+	assert_memory_equal(data, "world", 5);
+}
+
 static void a_fifo_open_both_ways_splits(struct test *t)
 {
 	const char *path = test_path(t);
@@ -689,6 +712,7 @@ static const struct test_case cases[] = {
 	SOCKETS(halves_offer_their_direction),
 	SOCKETS(the_other_direction_is_unsupported),
 	CASE(only_duplex_streams_split),
+	SOCKETS(the_host_cannot_release_what_the_halves_hold),
 	CASE(a_fifo_open_both_ways_splits),
 	CASE(a_terminal_splits),
 	SOCKETS(halves_outlive_the_handle),
