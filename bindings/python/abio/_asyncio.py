@@ -40,6 +40,24 @@ class LoopDriver(Driver):
         """Runs a coroutine beside the others."""
         return self.loop.create_task(coroutine)
 
+    async def run_to_end(self, operation: Operation, start: Callable[[int], int]) -> int:
+        """As run; cancelled, it returns only when the operation has ended: what it had is home."""
+        operation.token = token = self.enter(operation)
+        code = start(token)
+        if code < 0:
+            self.leave(token)
+            return code
+        try:
+            await operation.waiter
+        except BaseException as leaving:
+            if not operation.done:
+                self.cancel(operation)
+                if not isinstance(leaving, GeneratorExit):
+                    await settled(operation, self.make_waiter)
+            operation.abandon()
+            raise
+        return operation.result
+
     async def aclose(self) -> None:
         """Ends what is in flight, hands out its events, and closes the driver."""
         if self.closed:

@@ -185,7 +185,7 @@ class Datagram:
             self.close()
 
     def __repr__(self) -> str:
-        return f"<abio.Datagram {self._info[1] if self._handle else 'closed'}>"
+        return f"<abio.Datagram {self._info[1]!r}>" if self._handle else "<abio.Datagram closed>"
 
 
 async def address_of(driver: LoopDriver, place: Place, family: int, passive: bool = False) -> Any:

@@ -21,6 +21,7 @@ from ._tick import Tick
 WaiterMaker = Callable[[], Waiter]
 
 MORE: Final[int] = lib.ABIO_EVENT_MORE
+RELEASED: Final[int] = lib.ABIO_EVENT_RELEASED
 STRIDE: Final[int] = ffi.sizeof("struct abio_event")
 
 _release = lib.abio_release
@@ -131,6 +132,8 @@ class Driver:
         "free",
         "make_waiter",
         "closed",
+        "finishing",
+        "beneath",
         "_tick",
         "__weakref__",
     )
@@ -148,6 +151,10 @@ class Driver:
         # Slot 0 is nobody's: a wake has token 0.
         self.slots: list[Any] = [None]
         self.free: list[int] = []
+        # No event loop turns any more: nothing of an object's own can be run to its end.
+        self.finishing = False
+        # Of a handle that Python implements, or that stands over such: who knows of exceptions.
+        self.beneath: dict[int, tuple[Any, ...]] = {}
         self._tick = Tick(self.handle, self.slots, self.free, loop)
         self.make_waiter: WaiterMaker = make_waiter or self._tick.waiter
 
@@ -211,6 +218,17 @@ class Driver:
             raise
         return operation.result
 
+    def know(self, handle: int, beneath: tuple[Any, ...]) -> None:
+        """Remembers who knows of the exceptions behind a handle."""
+        if beneath:
+            self.beneath[handle] = beneath
+
+    def forget(self, handle: int) -> None:
+        """A handle that stood over others is gone; what Python implements says so itself."""
+        beneath = self.beneath.get(handle)
+        if beneath and beneath[0].handle != handle:
+            del self.beneath[handle]
+
     def state(self) -> Any:
         """The library's struct abio_driver_state."""
         state = ffi.new("struct abio_driver_state *", {"size": ffi.sizeof("struct abio_driver_state")})
@@ -236,6 +254,7 @@ class Driver:
         """Ends everything without an event loop: waits at most so long, then abandons."""
         if self.closed:
             return
+        self.finishing = True
         if lib.abio_driver_shutdown(self.handle) >= 0:
             now = ffi.new("int64_t *")
             event = ffi.new("struct abio_event *")
@@ -260,7 +279,9 @@ class Driver:
             return
         slot = self.slots[event.token]
         self.leave(event.token)
-        if isinstance(slot, Operation):
+        if event.flags & RELEASED:
+            slot.event(0, 0, 0, 0, event.flags)
+        elif isinstance(slot, Operation):
             slot.waiter = None
             slot.ended = None
             if isinstance(slot, Making):

@@ -15,6 +15,10 @@ from typing import Final, Optional
 
 from ._library import ffi, lib
 
+class ContractError(RuntimeError):
+    """An object that Python (or another language) implements has broken the rules of its methods."""
+
+
 WOULD_BLOCK: Final[int] = lib.ABIO_WOULD_BLOCK
 HANDLE: Final[int] = lib.ABIO_E_HANDLE
 CLOSED: Final[int] = lib.ABIO_E_CLOSED
@@ -23,6 +27,8 @@ WRONG_THREAD: Final[int] = lib.ABIO_E_WRONG_THREAD
 BUSY: Final[int] = lib.ABIO_E_BUSY
 CANCELED: Final[int] = lib.ABIO_E_CANCELED
 UNEXPECTED_EOF: Final[int] = lib.ABIO_E_UNEXPECTED_EOF
+UNSUPPORTED: Final[int] = lib.ABIO_E_UNSUPPORTED
+HOST: Final[int] = lib.ABIO_E_HOST
 
 _RESOLVER: Final[dict[int, int]] = {
     lib.ABIO_E_NAME_NOT_FOUND: socket.EAI_NONAME,
@@ -54,7 +60,9 @@ def error(code: int, filename: Optional[object] = None) -> Exception:
         return socket.gaierror(_RESOLVER[code], text(code))
     if code in _RUNTIME:
         return RuntimeError(_RUNTIME[code])
-    if code == lib.ABIO_E_UNSUPPORTED:
+    if code == HOST:
+        return ContractError(text(code))
+    if code == UNSUPPORTED:
         return io.UnsupportedOperation(text(code))
     if code == CANCELED:
         return OSError(errno.ECANCELED, "the operation was cancelled by closing")

@@ -12,34 +12,29 @@ A FIFO opens at once: for writing without a reader it fails with ENXIO.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import errno
 import os
 import warnings
-from collections.abc import Callable
-from functools import partial
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import Any, Final, Optional, Union
+from typing import Any, Final, Optional
 
 from . import _errors
-from ._asyncio import LoopDriver, current, settled
+from ._asyncio import current
+from ._buffer import Buffer as LibraryBuffer
 from ._driver import Making, Operation
+from ._host import Core
 from ._library import ffi, lib
 from ._opening import Opening
-from ._receiver import ANY, Waiter
-from ._stream import Stream, io_info
+from ._positional import LEND, MOST, Path, Positional
+from ._reading import LINE_LIMIT
+from ._receiver import ANY
+from ._stream import Stream, adopted, shared
 from ._writing import Buffer
 
-Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
-
-MOST: Final = 0x7FFFF000
 CHUNK: Final = 256 * 1024
-LEND: Final = 64 * 1024
-
-# Not cleared: only what the system has written is ever looked at.
-_memory = ffi.new_allocator(should_clear_after_alloc=False)
-_CHARS = ffi.typeof("char[]")
-_unpack = ffi.unpack
-_read_at = lib.abio_read_at
 
 _ACCESS: Final[dict[str, tuple[int, int]]] = {
     "r": (lib.ABIO_ACCESS_READ, 0),
@@ -65,169 +60,37 @@ def parse_mode(mode: str) -> tuple[int, int]:
     return access, flags
 
 
-class File:
+class File(Positional):
     """An open file.  pread and pwrite any number at once; the cursor serves one task at a time."""
 
-    __slots__ = (
-        "name",
-        "mode",
-        "_driver",
-        "_handle",
-        "_fd",
-        "_cursor",
-        "_using",
-        "_append",
-        "_stream",
-        "_alone",
-        "_settling",
-        "__weakref__",
-    )
+    __slots__ = ()
 
-    def __init__(self, driver: LoopDriver, handle: int, name: Path, mode: str) -> None:
-        self.name = name
-        self.mode = mode
-        self._driver = driver
-        self._handle = handle
-        self._cursor = 0
-        self._using = False
-        self._append = "a" in mode
-        self._alone: list[Operation] = []
-        self._settling: list[Waiter] = []
-        info = io_info(handle)
-        self._fd: int = info.fd
-        positional = info.kind == lib.ABIO_KIND_FILE
-        self._stream: Optional[Stream] = None if positional else Stream(driver, handle)
+    @classmethod
+    def from_object(
+        cls, implementation: Any, name: Path = "", mode: str = "r+b", *, close: bool = True
+    ) -> File:
+        """A file over a Python object with pread and pwrite, or with read, write and seek."""
+        driver = current()
+        return cls(driver, Core(driver, implementation, close).create(), name, mode)
 
-    # ---- at an offset ------------------------------------------------------------------------------
+    @classmethod
+    def from_handle(cls, handle: int, name: Path = "", mode: str = "r+b") -> File:
+        """A file over a handle of this process, whoever made it; on a reference of its own."""
+        file = cls(*shared(handle), name, mode)
+        file._shared = file._stream is None and file._seeks
+        return file
 
-    async def pread(self, n: int, offset: int) -> bytes:
-        """At most `n` bytes at `offset`; less only at the end (or past 1 MiB).  Like os.pread."""
-        if n <= 0:
-            if n < 0:
-                raise ValueError("pread needs a length")
-            return b""
-        if n > MOST:
-            n = MOST
-        memory = _memory(_CHARS, n)
-        driver = self._driver
-        operation = Operation(driver.make_waiter(), memory)
-        token = driver.enter(operation)
-        code = _read_at(self._handle, memory, n, offset, 0, token)
-        if code < 0:
-            driver.leave(token)
-            raise self._failed(code)
-        await operation.waiter
-        result = operation.result
-        if result < 0:
-            raise self._failed(result)
-        return _unpack(memory, result) if result else b""
+    @classmethod
+    def from_fd(cls, fd: int, mode: str = "r+b", *, duplicate: bool = False) -> File:
+        """A file over a descriptor, which is the file's from now on; or its duplicate is."""
+        file = cls(*adopted(fd, lib.ABIO_KIND_AUTO, duplicate), fd, mode)
+        file._shared = file._stream is None
+        return file
 
-    async def pwrite(self, data: Buffer, offset: int) -> int:
-        """Writes all of `data` at `offset`; the number of bytes.
-
-        Cancelled, it is finished in the background (mutable memory: stopped and given back).
-        """
-        if type(data) is not bytes:
-            with memoryview(data) as view:
-                if view.nbytes >= LEND:
-                    return await self._write_lent(data, offset)
-                data = bytes(view)
-        done = 0
-        size = len(data)
-        start = ffi.from_buffer(_CHARS, data)
-        driver = self._driver
-        while done < size:
-            operation = Operation(driver.make_waiter(), (data, self))
-            length = min(size - done, MOST)
-            self._start_write(operation, start + done, length, offset + done)
-            try:
-                await operation.waiter
-            except BaseException:
-                if not operation.done:
-                    self._alone.append(operation)
-                    operation.ended = partial(self._ended_alone, operation)
-                raise
-            if operation.result < 0:
-                raise self._failed(operation.result)
-            done += length
-        return size
-
-    async def _write_lent(self, data: Any, offset: int) -> int:
-        export = ffi.from_buffer(_CHARS, data)
-        size = len(export)
-        done = 0
-        try:
-            while done < size:
-                operation = Operation(self._driver.make_waiter())
-                length = min(size - done, MOST)
-                self._start_write(operation, export + done, length, offset + done)
-                try:
-                    await operation.waiter
-                except BaseException as leaving:
-                    export = await self._let_go(operation, export, leaving)
-                    raise
-                if operation.result < 0:
-                    raise self._failed(operation.result)
-                done += length
-        finally:
-            if export is not None:
-                ffi.release(export)
-        return size
-
-    async def readinto_at(self, buffer: Any, offset: int) -> int:
-        """Fills `buffer` from `offset`, straight from the system; less only at the end.
-
-        The buffer cannot be resized meanwhile; a cancelled call gives it back before it raises.
-        """
-        driver = self._driver
-        export = ffi.from_buffer(_CHARS, buffer, require_writable=True)
-        size = len(export)
-        done = 0
-        try:
-            while done < size:
-                operation = Operation(driver.make_waiter())
-                length = min(size - done, MOST)
-                operation.token = token = driver.enter(operation)
-                code = lib.abio_read_at_exact(
-                    self._handle, export + done, length, offset + done, 0, token
-                )
-                if code < 0:
-                    driver.leave(token)
-                    raise self._failed(code)
-                try:
-                    await operation.waiter
-                except BaseException as leaving:
-                    export = await self._let_go(operation, export, leaving)
-                    raise
-                done += operation.progress
-                if operation.result == _errors.UNEXPECTED_EOF:
-                    break
-                if operation.result < 0:
-                    raise self._failed(operation.result)
-        finally:
-            if export is not None:
-                ffi.release(export)
-        return done
-
-    async def _let_go(self, operation: Operation, export: Any, leaving: BaseException) -> Any:
-        """Cancels an operation on lent memory; the export that is left to release, if any."""
-        if operation.done:
-            return export
-        self._driver.cancel(operation)
-        if isinstance(leaving, GeneratorExit):
-            # Nothing can be awaited any more: the memory stays lent until the event comes.
-            operation.lent = export
-            return None
-        await settled(operation, self._driver.make_waiter)
-        return export
-
-    def _start_write(self, operation: Operation, start: Any, length: int, offset: int) -> None:
-        driver = self._driver
-        operation.token = token = driver.enter(operation)
-        code = lib.abio_write_at_all(self._handle, start, length, offset, 0, token)
-        if code < 0:
-            driver.leave(token)
-            raise self._failed(code)
+    @property
+    def handle(self) -> int:
+        """The library's number for it, which every language of the process understands; 0: closed."""
+        return self._handle
 
     # ---- at the cursor -----------------------------------------------------------------------------
 
@@ -237,38 +100,25 @@ class File:
             return await self._stream.read(n)
         self._use()
         try:
+            if self._shared:
+                self._ask()
             if 0 <= n <= LEND:
                 data = await self._read_once(n, self._cursor)
             else:
                 data = await self._read_parts(n if n >= 0 else ANY, self._cursor)
             self._cursor += len(data)
+            if self._shared:
+                await self._tell_handle()
             return data
         finally:
             self._using = False
-
-    async def _read_once(self, n: int, offset: int) -> bytes:
-        """`n` bytes by one operation; less only at the end."""
-        if n == 0:
-            return b""
-        memory = _memory(_CHARS, n)
-        driver = self._driver
-        operation = Operation(driver.make_waiter(), memory)
-        token = driver.enter(operation)
-        code = lib.abio_read_at_exact(self._handle, memory, n, offset, 0, token)
-        if code < 0:
-            driver.leave(token)
-            raise self._failed(code)
-        await operation.waiter
-        if operation.result < 0 and operation.result != _errors.UNEXPECTED_EOF:
-            raise self._failed(operation.result)
-        return _unpack(memory, operation.progress) if operation.progress else b""
 
     async def _read_parts(self, n: int, offset: int) -> bytes:
         """As _read_once for any `n`, with no more memory than the file can fill.
 
         The size a file claims is believed only as far as that: some have none, some grow.
         """
-        left = os.fstat(self._fileno()).st_size - offset
+        left = await self._length() - offset
         parts: list[bytes] = []
         while n > 0:
             # One more than is left: coming back short, it has seen the end.
@@ -288,8 +138,12 @@ class File:
             return await self._stream.readinto(buffer)
         self._use()
         try:
+            if self._shared:
+                self._ask()
             got = await self.readinto_at(buffer, self._cursor)
             self._cursor += got
+            if self._shared:
+                await self._tell_handle()
             return got
         finally:
             self._using = False
@@ -305,6 +159,8 @@ class File:
             if self._append and self._alone:
                 # What a cancelled write still appends comes first.
                 await self._settle()
+            if self._shared:
+                self._ask()
             at = self._cursor
             self._cursor = at + size
             try:
@@ -313,29 +169,188 @@ class File:
                 self._cursor = at
                 raise
             if self._append:
-                self._cursor = os.fstat(self._fileno()).st_size
+                self._cursor = await self._length()
+            if self._shared:
+                await self._tell_handle()
             return size
         finally:
             self._using = False
 
     async def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Moves the cursor and returns where it is."""
-        if self._stream is not None:
-            raise _errors.error(lib.ABIO_E_UNSUPPORTED)
-        size = os.fstat(self._fileno()).st_size
-        bases = {os.SEEK_SET: 0, os.SEEK_CUR: self._cursor, os.SEEK_END: size}
-        if whence not in bases:
+        if whence not in (os.SEEK_SET, os.SEEK_CUR, os.SEEK_END):
             raise ValueError(f"invalid whence: {whence}")
-        to = bases[whence] + offset
+        if self._stream is not None:
+            return await self._seek_stream(self._stream, offset, whence)
+        self._fileno()
+        if self._shared:
+            self._ask()
+        base = self._cursor if whence == os.SEEK_CUR else 0
+        to = offset + (await self._length() if whence == os.SEEK_END else base)
         if to < 0:
             raise ValueError(f"negative seek value {to}")
         self._cursor = to
+        if self._shared:
+            await self._tell_handle()
+        return to
+
+    async def _seek_stream(self, stream: Stream, offset: int, whence: int) -> int:
+        """Seeks what can only be read and written where it stands."""
+        async with stream._reading_alone():
+            if whence == os.SEEK_CUR:
+                offset -= stream._receiver.stored
+            to = await self._seek_handle(whence, offset)
+            stream._receiver.take(ANY)
+            stream._receiver.ended = False
         return to
 
     async def tell(self) -> int:
         """Where the cursor is."""
         self._fileno()
+        if self._stream is not None:
+            return self._position() - self._stream._receiver.stored
+        if self._shared:
+            self._ask()
         return self._cursor
+
+    async def size(self) -> int:
+        """How long the file is, in bytes."""
+        self._fileno()
+        return await self._length()
+
+    def _ask(self) -> None:
+        self._cursor = self._position()
+
+    async def _tell_handle(self) -> None:
+        await self._seek_handle(lib.ABIO_SEEK_START, self._cursor)
+
+    async def _share(self) -> int:
+        """The handle, at this file's position, for something that reads or writes at it too."""
+        if not self._handle:
+            raise self._failed(_errors.CLOSED)
+        if self._stream is not None:
+            await self._stream._quiet()
+        elif not self._shared and self._seeks:
+            await self._tell_handle()
+            self._shared = True
+        self._page = (b"", 0)
+        return self._handle
+
+    @contextlib.asynccontextmanager
+    async def _alone_at_cursor(self) -> AsyncIterator[int]:
+        self._use()
+        try:
+            yield await self._share()
+        finally:
+            self._using = False
+
+    _reading_alone = _writing_alone = _alone_at_cursor
+
+    # ---- lines -------------------------------------------------------------------------------------
+
+    async def readuntil(self, separator: bytes = b"\n", limit: int = LINE_LIMIT) -> bytes:
+        """Bytes up to and including `separator`; what is left, or b"", at the end of the file.
+
+        It reads ahead; the cursor moves by what it returns.  LimitOverrunError (nothing taken) when
+        there is no separator within `limit` bytes.
+        """
+        if not separator:
+            raise ValueError("Separator should be at least one-byte string")
+        if self._stream is not None:
+            try:
+                return await self._stream.readuntil(separator, limit)
+            except asyncio.IncompleteReadError as end:
+                return end.partial
+        self._use()
+        try:
+            if self._shared:
+                self._ask()
+            line = await self._find(separator, limit)
+            self._cursor += len(line)
+            if self._shared:
+                await self._tell_handle()
+            return line
+        finally:
+            self._using = False
+
+    async def _find(self, separator: bytes, limit: int) -> bytes:
+        searched = 0
+        while True:
+            page, at = self._page
+            start = self._cursor - at
+            if not 0 <= start <= len(page):
+                page, at, start = b"", self._cursor, 0
+            found = page.find(separator, start + max(0, searched - len(separator) + 1))
+            if found - start > limit or (found < 0 and len(page) - start > limit):
+                raise asyncio.LimitOverrunError(
+                    "Separator is not found, and chunk exceed the limit", len(page) - start
+                )
+            if found >= 0:
+                return page[start : found + len(separator)]
+            searched = len(page) - start
+            more = await self._read_once(LEND, at + len(page))
+            if not more:
+                return page[start:]
+            self._page = (page[start:] + more, self._cursor)
+
+    async def peek(self, n: int = 1) -> bytes:
+        """Up to `n` bytes at the cursor, which stays where it is; b"" at the end."""
+        if self._stream is not None:
+            return await self._stream.peek(n)
+        if self._shared:
+            self._ask()
+        page, at = self._page
+        start = self._cursor - at
+        if not 0 <= start < len(page):
+            self._page = (await self._read_once(LEND, self._cursor), self._cursor)
+            page, start = self._page[0], 0
+        return page[start : start + n]
+
+    async def readline(self, limit: int = LINE_LIMIT) -> bytes:
+        """One line with its newline; what is left, or b"", at the end of the file.
+
+        ValueError for a line longer than `limit`, of which nothing is taken.
+        """
+        try:
+            return await self.readuntil(b"\n", limit)
+        except asyncio.LimitOverrunError as overrun:
+            raise ValueError(overrun.args[0]) from None
+
+    def __aiter__(self) -> File:
+        return self
+
+    async def __anext__(self) -> bytes:
+        line = await self.readline()
+        if not line:
+            raise StopAsyncIteration
+        return line
+
+    # ---- buffers of the library ----------------------------------------------------------------------
+
+    async def read_owned(self, buffer: LibraryBuffer) -> int:
+        """Reads at the cursor behind what `buffer` holds, without a copy; 0 at the end.
+
+        The buffer is the library's meanwhile, and comes home in every case.
+        """
+        return await self._lend(
+            buffer, lambda handle, token: lib.abio_read_owned(handle, buffer.handle, 0, token)
+        )
+
+    async def write_owned(self, buffer: LibraryBuffer) -> int:
+        """Writes all that `buffer` holds at the cursor, without a copy; how many bytes."""
+        return await self._lend(
+            buffer,
+            lambda handle, token: lib.abio_write_owned_all(handle, buffer.handle, 0, 0, token),
+        )
+
+    async def _lend(self, buffer: LibraryBuffer, start: Callable[[int, int], int]) -> int:
+        async with self._alone_at_cursor() as handle:
+            driver = self._driver
+            operation = Operation(driver.make_waiter(), buffer)
+            result = await driver.run_to_end(operation, lambda token: start(handle, token))
+            if result < 0:
+                raise self._failed(result)
+            return result
 
     def _use(self) -> None:
         if self._using:
@@ -357,27 +372,6 @@ class File:
             await self._settle()
         await self._run(lambda token: lib.abio_sync(self._handle, flags, token))
 
-    async def _run(self, start: Callable[[int], int]) -> None:
-        driver = self._driver
-        result = await driver.run(Operation(driver.make_waiter()), start)
-        if result < 0:
-            raise self._failed(result)
-
-    async def _settle(self) -> None:
-        """Waits for the writes whose callers have left."""
-        while self._alone:
-            waiter = self._driver.make_waiter()
-            self._settling.append(waiter)
-            await waiter
-
-    def _ended_alone(self, operation: Operation) -> None:
-        self._alone.remove(operation)
-        if not self._alone:
-            settling, self._settling = self._settling, []
-            for waiter in settling:
-                if not waiter.done():
-                    waiter.set_result(None)
-
     @property
     def closed(self) -> bool:
         """Whether close or aclose has been called."""
@@ -387,11 +381,6 @@ class File:
         """The system's descriptor, which stays the library's."""
         return self._fileno()
 
-    def _fileno(self) -> int:
-        if not self._handle:
-            raise ValueError("I/O operation on closed file")
-        return self._fd
-
     def close(self) -> None:
         """Closes without waiting; operations in flight are cancelled, errors are not reported."""
         handle, self._handle = self._handle, 0
@@ -399,6 +388,7 @@ class File:
             if self._stream is not None:
                 self._stream.close()
             else:
+                self._driver.forget(handle)
                 lib.abio_release(handle)
 
     async def aclose(self) -> None:
@@ -438,20 +428,24 @@ class File:
         state = " closed" if not self._handle else ""
         return f"<abio.File name={self.name!r} mode={self.mode!r}{state}>"
 
-    def _failed(self, code: int) -> Exception:
-        return _errors.file_error(code, self.name if -4096 < code < 0 else None)
 
-
-def open(path: Path, mode: str = "rb", *, permissions: int = 0o666) -> Opening[File]:
+def open(
+    path: Path, mode: str = "rb", *, permissions: int = 0o666, direct: bool = False
+) -> Opening[File]:
     """Opens a file for bytes: `f = await open(p)` or `async with open(p) as f`.
 
-    Modes are those of the builtin open, always with a 'b'.
+    Modes are those of the builtin open, always with a 'b'.  `direct` bypasses the page cache: what
+    is read into or written from, how much and where must be aligned then (abio.Buffer).
     """
     access, flags = parse_mode(mode)
+    if direct:
+        flags |= lib.ABIO_OPEN_DIRECT
     return Opening(_open(path, mode, access, flags, permissions))
 
 
 async def _open(path: Path, mode: str, access: int, flags: int, permissions: int) -> File:
+    if isinstance(path, int):
+        raise TypeError("abio.open needs a path; for a descriptor there is abio.File.from_fd")
     name = os.fsencode(path)
     if b"\0" in name:
         raise ValueError("embedded null byte")

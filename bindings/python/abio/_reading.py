@@ -12,11 +12,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final, Optional, Union
 
+from . import _errors
 from ._asyncio import settled
 from ._channel import Channel
 from ._driver import Reading
 from ._library import ffi, lib
-from ._receiver import ANY, NEVER
+from ._receiver import ANY, NEVER, Receiver, Refiller
 
 LINE_LIMIT: Final = 64 * 1024
 MOST: Final = 0x7FFFF000
@@ -37,25 +38,25 @@ class ReadingSide(Channel):
             raise _busy()
         if n <= 0:
             return await self._read_all() if n < 0 else b""
-        if receiver.pieces:
-            return receiver.take(n)
-        if receiver.ended:
-            return self._end()
-        if not receiver.armed:
-            self._arm()
-        receiver.direct = n
-        receiver.need = 0
-        receiver.reading = True
-        receiver.waiter = waiter = self._make_waiter()
-        try:
-            piece: Optional[bytes] = await waiter
-        except BaseException:
-            self._leave(waiter)
-            raise
-        receiver.reading = False
-        if piece is not None:
-            return piece
-        return receiver.take(n) if receiver.pieces else self._end()
+        while True:
+            if receiver.pieces:
+                return receiver.take(n)
+            if receiver.ended:
+                return self._end()
+            if not receiver.armed:
+                receiver = self._arm()
+            receiver.direct = n
+            receiver.need = 0
+            receiver.reading = True
+            receiver.waiter = waiter = self._make_waiter()
+            try:
+                piece: Optional[bytes] = await waiter
+            except BaseException:
+                self._leave(waiter)
+                raise
+            receiver.reading = False
+            if piece is not None:
+                return piece
 
     async def readexactly(self, n: int) -> bytes:
         """Exactly `n` bytes; asyncio.IncompleteReadError when the stream ends before.
@@ -69,8 +70,8 @@ class ReadingSide(Channel):
             raise _busy()
         if receiver.stored < n and not await self._more(n):
             self._raise_failure()
-            raise asyncio.IncompleteReadError(receiver.take(ANY), n)
-        return receiver.take(n)
+            raise asyncio.IncompleteReadError(self._receiver.take(ANY), n)
+        return self._receiver.take(n)
 
     async def readuntil(self, separator: bytes = b"\n", limit: int = LINE_LIMIT) -> bytes:
         """Bytes up to and including `separator`.
@@ -85,6 +86,7 @@ class ReadingSide(Channel):
             raise _busy()
         searched = 0
         while True:
+            receiver = self._receiver
             at = receiver.find(separator, max(0, searched - len(separator) + 1))
             if at >= 0:
                 if at > limit:
@@ -99,7 +101,17 @@ class ReadingSide(Channel):
                 )
             if not await self._more(searched + 1):
                 self._raise_failure()
-                raise asyncio.IncompleteReadError(receiver.take(ANY), None)
+                raise asyncio.IncompleteReadError(self._receiver.take(ANY), None)
+
+    async def peek(self, n: int = 1) -> bytes:
+        """Up to `n` bytes as soon as there are any, without taking them; b"" at the end."""
+        if self._receiver.reading:
+            raise _busy()
+        if n <= 0:
+            return b""
+        if not self._receiver.stored and not await self._more(1):
+            self._raise_failure()
+        return self._receiver.look(n)
 
     async def readline(self, limit: int = LINE_LIMIT) -> bytes:
         """One line with its newline; what is left, or b"", at the end of the stream.
@@ -143,7 +155,7 @@ class ReadingSide(Channel):
                 if not await self._more(1):
                     self._raise_failure()
                     return 0
-                return receiver.take_into(view)
+                return self._receiver.take_into(view)
         return await self._read_direct(buffer)
 
     async def _read_direct(self, buffer: Any) -> int:
@@ -198,33 +210,57 @@ class ReadingSide(Channel):
     async def _more(self, need: int) -> bool:
         """Waits until `need` bytes are stored; False when the stream ends before."""
         receiver = self._receiver
-        if receiver.ended:
-            return False
-        if not receiver.armed:
-            self._arm()
-        receiver.direct = NEVER
-        receiver.need = need
-        receiver.reading = True
-        if receiver.paused:
-            receiver.resume()
-        receiver.waiter = waiter = self._make_waiter()
-        try:
-            await waiter
-        except BaseException:
-            self._leave(waiter)
-            raise
-        receiver.reading = False
-        receiver.need = 0
-        return receiver.stored >= need
+        while receiver.stored < need:
+            if receiver.ended:
+                return False
+            if not receiver.armed:
+                receiver = self._arm()
+            receiver.direct = NEVER
+            receiver.need = need
+            receiver.reading = True
+            if receiver.paused:
+                receiver.resume()
+            receiver.waiter = waiter = self._make_waiter()
+            try:
+                await waiter
+            except BaseException:
+                self._leave(waiter)
+                raise
+            receiver.reading = False
+            receiver.need = 0
+        return True
 
-    def _arm(self) -> None:
+    def _arm(self) -> Receiver:
+        """Starts to receive; over a handle that cannot, to read each time that somebody waits."""
         receiver = self._receiver
-        token = self._driver.enter(receiver)
-        code = lib.abio_receive(self._handle, 0, token)
+        code = receiver.arm(self._driver)
+        if code == _errors.UNSUPPORTED and type(receiver) is Receiver:
+            self._receiver = receiver = Refiller(self._driver, self._handle)
+            code = receiver.arm(self._driver)
         if code < 0:
-            self._driver.leave(token)
             raise self._failed(code)
-        receiver.armed = True
+        return receiver
+
+    async def _quiet(self) -> None:
+        """Ends what reads ahead, so that others may read from the handle; nothing is lost."""
+        receiver = self._receiver
+        if receiver.reading:
+            raise _busy()
+        if receiver.armed:
+            receiver.stopping = True
+            lib.abio_cancel(self._handle, receiver.token)
+        while receiver.armed:
+            receiver.direct = NEVER
+            receiver.need = ANY
+            receiver.reading = True
+            receiver.waiter = waiter = self._make_waiter()
+            try:
+                await waiter
+            except BaseException:
+                self._leave(waiter)
+                raise
+            receiver.reading = False
+            receiver.need = 0
 
     def _leave(self, waiter: Any) -> None:
         """A reader is cancelled: what it was handed a moment ago is the next reader's."""
@@ -243,8 +279,9 @@ class ReadingSide(Channel):
         return b""
 
     def _raise_failure(self) -> None:
-        if self._receiver.failure < 0:
-            raise self._failed(self._receiver.failure)
+        code = self._receiver.failed()
+        if code < 0:
+            raise self._failed(code)
 
 
 def _busy() -> RuntimeError:

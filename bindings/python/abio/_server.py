@@ -19,6 +19,7 @@ from ._address import Address, from_struct, unix_address
 from ._asyncio import LoopDriver, current
 from ._connect import resolve
 from ._driver import Operation
+from ._host import ACCEPTING, Core
 from ._library import ffi, lib
 from ._opening import Opening
 from ._stream import Stream, io_info
@@ -69,6 +70,7 @@ class Accepting:
         self.waiting = False
 
     def start(self) -> int:
+        """Starts an accept: 0 or a code."""
         driver = self.server._driver
         token = driver.enter(self)
         code: int = lib.abio_accept(self.listener._handle, 0, token)
@@ -90,6 +92,8 @@ class Accepting:
             server._check_end()
         elif result >= 0 or result == -errno.ECONNABORTED:
             self.start()
+        elif server._report(result):
+            self.pause()
         elif result > -4096:
             # Out of descriptors or memory: connections wait in the system meanwhile.
             self.pause()
@@ -112,6 +116,7 @@ class Server:
         self._handler = handler
         self._closed = False
         self._accepting = 0
+        self._beneath: tuple[Any, ...] = ()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: Optional[asyncio.Future[None]] = None
         self._forever: Optional[asyncio.Future[None]] = None
@@ -135,9 +140,37 @@ class Server:
         """The loop it runs on."""
         return self._driver.loop
 
+    @classmethod
+    def from_object(cls, handler: Handler, implementation: Any, *, close: bool = True) -> Server:
+        """A server of the connections that a Python object accepts: `accept` or `try_accept`.
+
+        What it returns is a Stream, or an object that implements one.
+        """
+        driver = current()
+        server = cls(driver, handler, [Core(driver, implementation, close).create()])
+        server._beneath = driver.beneath[server.sockets[0]._handle]
+        try:
+            server._listen()
+        except BaseException:
+            server.close()
+            raise
+        return server
+
+    def _report(self, code: int) -> bool:
+        """Tells the loop of an exception of what Python implements; False when it was none."""
+        for core in self._beneath:
+            failure = core.failure(ACCEPTING, code)
+            if failure is not None:
+                self._driver.loop.call_exception_handler(
+                    {"message": "Unhandled exception while accepting", "exception": failure}
+                )
+                return True
+        return False
+
     def _listen(self) -> None:
         for listener in self.sockets:
-            for _ in range(ACCEPTS):
+            # One at a time of an object of Python's: it need not know how to do more.
+            for _ in range(1 if self._beneath else ACCEPTS):
                 code = Accepting(self, listener).start()
                 if code < 0:
                     raise _errors.error(code)

@@ -49,6 +49,8 @@ def test_it_says_that_it_is_typed() -> None:
 @pytest.mark.parametrize("name", sorted(set(abio.__all__) - {"__version__"}))
 def test_every_public_thing_is_annotated_and_documented(name: str) -> None:
     thing = getattr(abio, name)
+    if isinstance(thing, int):
+        return
     assert thing.__doc__ and thing.__module__.split(".")[0] == "abio"
     functions = [thing] if inspect.isfunction(thing) else []
     if inspect.isclass(thing):
