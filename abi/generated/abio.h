@@ -1477,8 +1477,14 @@ int32_t abio_resolve(abio_driver driver, const void *name, uint32_t length, uint
  * Makes an io of a descriptor the host has.  `kind` is ABIO_KIND_AUTO, or the kind it must be.
  * On success the descriptor belongs to the library, or with ABIO_ADOPT_DUPLICATE a duplicate does;
  * on failure nothing has changed.
- * A stream's O_NONBLOCK may be set, which every duplicate of the descriptor shares; abio_detach
- * puts it back.
+ * What the descriptor shares with its duplicates, in other processes too, is put back when the io
+ * is detached or closed, at its last release and with its driver, also of a duplicate: O_NONBLOCK,
+ * where a pipe or terminal did not have it; and the position of a file, at which the io's cursor
+ * begins and which becomes the cursor's again.  Descriptors that share one open file, such as
+ * standard input and output of a terminal, belong on one driver, or get O_NONBLOCK from the host
+ * beforehand.
+ * A regular file, block device or directory becomes an ABIO_KIND_FILE, whatever it is the standard
+ * input of; a terminal, pipe or character device such as /dev/null an ABIO_KIND_PIPE.
  * Returns 0 and stores the io.
  *
  * Parameters:
@@ -1510,7 +1516,7 @@ int32_t abio_adopt(abio_driver driver, int32_t fd, uint32_t kind, uint32_t flags
  * abio_detach
  *
  * Takes the descriptor back out of an idle io.  The io is closed by it; the descriptor is the
- * host's.
+ * host's, as it was before abio_adopt but for the position of a file.
  * Returns 0 and stores the descriptor.
  *
  * Parameters:

@@ -65,6 +65,7 @@ static struct slot orphanage = { .thread = HANDLE_UNPINNED };
 static void turn_away(struct driver *driver, struct object *object)
 {
 	object->arriving = false;
+	resource_leave(object);
 	resource_close(object->fd);
 	object->fd = -1;
 	object->state = OBJECT_CLOSED;
@@ -228,13 +229,15 @@ int32_t impl_driver_info(uint64_t id, struct abio_driver_state *info)
  * outboxes. In the child of a fork: only descriptors are closed, the memory is a copy nobody else
  * sees.
  */
-static void abandon_object(struct object *object)
+static void abandon_object(struct object *object, bool forked)
 {
 	/* Whoever is closing it still writes to it, and its number may be another's by now. */
 	if (object->closing && object->state == OBJECT_CLOSING &&
 	    !request_take_back(&object->close_request->request))
 		return;
 	if (object->fd >= 0) {
+		if (!forked)
+			resource_leave(object);
 		resource_close(object->fd);
 		object->fd = -1;
 	}
@@ -284,12 +287,12 @@ int32_t impl_driver_abandon(struct driver *driver)
 	}
 	driver->polling = true;
 	for (link = driver->objects.next; link != &driver->objects; link = link->next)
-		abandon_object(container_of(link, struct object, in_driver));
+		abandon_object(container_of(link, struct object, in_driver), forked);
 	driver->backend->forget(driver);
 	if (forked) {
 		/* On their way to us, and what workers of the parent hold. */
 		for (link = driver->inbox.next; link != &driver->inbox; link = link->next)
-			abandon_object(container_of(link, struct object, in_inbox));
+			abandon_object(container_of(link, struct object, in_inbox), forked);
 		doorbell_forget(driver->doorbell);
 	} else {
 		list_init(&mail);

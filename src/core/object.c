@@ -103,6 +103,7 @@ void object_discard(struct object *object)
 {
 	if (object->fd >= 0) {
 		object->driver->backend->unwatch(object);
+		resource_leave(object);
 		resource_close(object->fd);
 		object->fd = -1;
 	}
@@ -139,8 +140,10 @@ static void close_now(struct object *object)
 	struct request *request;
 
 	object->close_result = outbox_error(object);
-	if (object->class->perform == NULL)
+	if (object->class->perform == NULL) {
 		object->driver->backend->unwatch(object);
+		resource_leave(object);
+	}
 	if (!object->class->slow_close && object->class->perform == NULL) {
 		closed(object, resource_close(object->fd));
 		return;
@@ -227,6 +230,7 @@ void object_end(struct object *object)
 	check(object_idle(object));
 	if (object->fd >= 0) {
 		object->driver->backend->unwatch(object);
+		resource_leave(object);
 		resource_close(object->fd);
 		object->fd = -1;
 	}

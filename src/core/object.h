@@ -125,10 +125,11 @@ struct object {
 	bool mailed;           /* its last release is in the inbox: both under handle_lock */
 	bool closing;          /* the close request is out */
 	uint8_t hold;          /* settling waits: its lists are being walked */
-	bool restore_blocking; /* O_NONBLOCK was set by adopt */
+	bool restore_blocking; /* adopted, and O_NONBLOCK was set then: see resource/shared.c */
+	bool restore_position; /* adopted: the cursor came from the descriptor, and goes back */
 	bool abort;            /* drop the outbox instead of sending it */
 	int32_t close_result;
-	uint32_t adopted_flags;
+	uint64_t inode; /* of an adopted file, pipe or terminal; else 0 */
 	struct watch watch;
 	struct close_request *close_request; /* NULL where closing never waits */
 };
@@ -160,5 +161,7 @@ bool object_idle(const struct object *object);
 
 /* The system's half, in resource/: closes a descriptor, without waiting; 0 or a code. */
 int32_t resource_close(int32_t fd);
+/* Before that, or before it goes back to the host: undoes what adopting it changed. */
+void resource_leave(struct object *object);
 
 #endif

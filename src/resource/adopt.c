@@ -65,27 +65,12 @@ const struct object_class *resource_classify(int32_t fd, int32_t *error)
 	return NULL;
 }
 
-/* For streams that can only be tried on a non-blocking descriptor; 1 when it was changed. */
-static int64_t make_nonblocking(const struct object_class *class, int32_t fd)
-{
-	int64_t flags;
-
-	if (class->positional || (class->socket && class->accept == NULL))
-		return 0;
-	flags = sys.get_flags(fd);
-	if (flags < 0 || (flags & O_NONBLOCK) != 0)
-		return flags < 0 ? flags : 0;
-	flags = sys.set_flags(fd, (int)flags | O_NONBLOCK);
-	return flags < 0 ? flags : 1;
-}
-
 int32_t impl_adopt(struct driver *driver, int32_t fd, uint32_t kind, uint32_t flags, abio_io *io)
 {
 	const struct object_class *class;
 	struct object *object;
 	int32_t error = 0;
 	int64_t own = fd;
-	int64_t changed;
 
 	if (kind > ABIO_KIND_UNIX_DATAGRAM)
 		return ABIO_E_ARGUMENT;
@@ -99,28 +84,22 @@ int32_t impl_adopt(struct driver *driver, int32_t fd, uint32_t kind, uint32_t fl
 		return PLATFORM_NO_MEMORY;
 	if ((flags & ABIO_ADOPT_DUPLICATE) != 0)
 		own = sys.duplicate(fd);
-	changed = own < 0 ? own : make_nonblocking(class, (int32_t)own);
-	if (changed < 0) {
-		if (own >= 0 && own != fd)
-			sys.close((int)own);
+	if (own < 0) {
 		object_discard(object);
-		return (int32_t)changed;
+		return (int32_t)own;
+	}
+	object->fd = (int32_t)own;
+	error = shared_enter(object);
+	if (error < 0) {
+		if (own != fd)
+			sys.close((int)own);
+		object->fd = -1;
+		object_discard(object);
+		return error;
 	}
 	object_open(object, (int32_t)own);
-	object->restore_blocking = changed > 0;
 	*io = object->id;
 	return 0;
-}
-
-static void restore(const struct object *object)
-{
-	int64_t flags;
-
-	if (!object->restore_blocking)
-		return;
-	flags = sys.get_flags(object->fd);
-	if (flags >= 0)
-		sys.set_flags(object->fd, (int)flags & ~O_NONBLOCK);
 }
 
 /* Whether nothing depends on the object having its descriptor: 0 or a code. */
@@ -139,7 +118,7 @@ int32_t impl_detach(struct object *io, int32_t *fd)
 	if (error < 0)
 		return error;
 	io->driver->backend->unwatch(io);
-	restore(io);
+	resource_leave(io);
 	*fd = io->fd;
 	io->fd = -1;
 	io->state = OBJECT_CLOSED;
@@ -182,8 +161,7 @@ static struct object *successor(const struct object *old, struct slot *home)
 		platform_release(object);
 		return NULL;
 	}
-	object->cursor = old->cursor;
-	object->restore_blocking = old->restore_blocking;
+	shared_move(object, old);
 	object->fd = old->fd;
 	object->state = OBJECT_OPEN;
 	return object;

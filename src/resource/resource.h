@@ -21,4 +21,9 @@ const struct object_class *resource_classify(int32_t fd, int32_t *error);
 /* A character stream or FIFO by the direction it is open in. */
 const struct object_class *pipe_class_of(int32_t flags);
 
+/* An adopted descriptor, in object->fd, is made fit for use: 0, or a code and nothing is changed.
+ * resource_leave undoes it; a move hands the duty on. */
+int32_t shared_enter(struct object *object);
+void shared_move(struct object *object, const struct object *old);
+
 #endif

@@ -63,6 +63,11 @@ static int64_t do_duplicate(int fd)
 	return CALL(fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
 
+static int64_t do_seek(int fd, int64_t offset, int whence)
+{
+	return CALL(lseek(fd, offset, whence));
+}
+
 static int64_t do_poll(int fd, int16_t events, int64_t timeout_ns)
 {
 	struct pollfd entry = { .fd = fd, .events = events };
@@ -418,28 +423,28 @@ static int64_t do_clock(void)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-#define LINUX_TABLE                                                                            \
-	{                                                                                      \
-		.close = do_close, .fstat = do_fstat, .get_flags = do_get_flags,               \
-		.set_flags = do_set_flags, .duplicate = do_duplicate, .poll = do_poll,         \
-		.open = do_open, .preadv = do_preadv, .preadv_nowait = do_preadv_nowait,       \
-		.pwritev = do_pwritev, .sync = do_sync, .length = do_length, .pipe = do_pipe,  \
-		.readv = do_readv, .writev = do_writev, .socket = do_socket, .bind = do_bind,  \
-		.listen = do_listen, .connect = do_connect, .accept = do_accept,               \
-		.receive = do_receive, .send = do_send, .receive_message = do_receive_message, \
-		.send_message = do_send_message, .shutdown = do_shutdown,                      \
-		.get_option = do_get_option, .set_option = do_set_option,                      \
-		.local_address = do_local_address, .peer_address = do_peer_address,            \
-		.event_create = do_event_create, .event_ring = do_event_ring,                  \
-		.event_drain = do_event_drain, .epoll_create = do_epoll_create,                \
-		.epoll_control = do_epoll_control, .epoll_take = do_epoll_take,                \
-		.timer_create = do_timer_create, .timer_set = do_timer_set,                    \
-		.ring_create = do_ring_create, .ring_destroy = do_ring_destroy,                \
-		.ring_enable = do_ring_enable, .ring_register = do_ring_register,              \
-		.ring_event = do_ring_event, .ring_probe = do_ring_probe,                      \
-		.ring_buffers = do_ring_buffers, .ring_enter = do_ring_enter,                  \
-		.thread_start = do_thread_start, .thread_alive = do_thread_alive,              \
-		.names = do_names, .mark_page = do_mark_page, .clock = do_clock,               \
+#define LINUX_TABLE                                                                                \
+	{                                                                                          \
+		.close = do_close, .fstat = do_fstat, .get_flags = do_get_flags,                   \
+		.set_flags = do_set_flags, .duplicate = do_duplicate, .seek = do_seek,             \
+		.poll = do_poll, .open = do_open, .preadv = do_preadv,                             \
+		.preadv_nowait = do_preadv_nowait, .pwritev = do_pwritev, .sync = do_sync,         \
+		.length = do_length, .pipe = do_pipe, .readv = do_readv, .writev = do_writev,      \
+		.socket = do_socket, .bind = do_bind, .listen = do_listen, .connect = do_connect,  \
+		.accept = do_accept, .receive = do_receive, .send = do_send,                       \
+		.receive_message = do_receive_message, .send_message = do_send_message,            \
+		.shutdown = do_shutdown, .get_option = do_get_option, .set_option = do_set_option, \
+		.local_address = do_local_address, .peer_address = do_peer_address,                \
+		.event_create = do_event_create, .event_ring = do_event_ring,                      \
+		.event_drain = do_event_drain, .epoll_create = do_epoll_create,                    \
+		.epoll_control = do_epoll_control, .epoll_take = do_epoll_take,                    \
+		.timer_create = do_timer_create, .timer_set = do_timer_set,                        \
+		.ring_create = do_ring_create, .ring_destroy = do_ring_destroy,                    \
+		.ring_enable = do_ring_enable, .ring_register = do_ring_register,                  \
+		.ring_event = do_ring_event, .ring_probe = do_ring_probe,                          \
+		.ring_buffers = do_ring_buffers, .ring_enter = do_ring_enter,                      \
+		.thread_start = do_thread_start, .thread_alive = do_thread_alive,                  \
+		.names = do_names, .mark_page = do_mark_page, .clock = do_clock,                   \
 	}
 
 const struct sys_table sys_linux = LINUX_TABLE;

@@ -28,6 +28,7 @@ struct sys_table {
 	int64_t (*get_flags)(int fd);
 	int64_t (*set_flags)(int fd, int flags);
 	int64_t (*duplicate)(int fd);
+	int64_t (*seek)(int fd, int64_t offset, int whence);
 	int64_t (*poll)(int fd, int16_t events, int64_t timeout_ns);
 	/* files */
 	int64_t (*open)(const char *path, int flags, mode_t mode);

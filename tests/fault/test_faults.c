@@ -55,6 +55,7 @@ static const struct injection injections[] = {
 	{ FAULT_get_flags, EBADF, NONE },
 	{ FAULT_set_flags, EPERM, NONE },
 	{ FAULT_duplicate, EMFILE, NONE },
+	{ FAULT_seek, ESPIPE, UNNOTICED }, /* what has no position begins at its start */
 	{ FAULT_poll, ENOMEM, NONE },
 	{ FAULT_open, ENOMEM, NONE },
 	{ FAULT_open, EMFILE, NONE },

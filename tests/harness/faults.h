@@ -22,6 +22,7 @@
 	X(get_flags, (int fd), (fd))                                                               \
 	X(set_flags, (int fd, int flags), (fd, flags))                                             \
 	X(duplicate, (int fd), (fd))                                                               \
+	X(seek, (int fd, int64_t offset, int whence), (fd, offset, whence))                        \
 	X(poll, (int fd, int16_t events, int64_t timeout_ns), (fd, events, timeout_ns))            \
 	X(open, (const char *path, int flags, mode_t mode), (path, flags, mode))                   \
 	X(sync, (int fd, int data_only), (fd, data_only))                                          \
