@@ -53,6 +53,7 @@ void fill_submit(struct operation *operation, void (*done)(struct request *reque
 	bool local = operation->object->class->perform != NULL;
 
 	check(inbuf_left(operation->object) == 0);
+	operation->request.view = NULL; /* where an earlier step may have had its data */
 	operation_submit(operation, local ? REQUEST_FILL : REQUEST_RECEIVE, done);
 }
 
