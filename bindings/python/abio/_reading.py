@@ -235,7 +235,9 @@ class ReadingSide(Channel):
         receiver = self._receiver
         code = receiver.arm(self._driver)
         if code == _errors.UNSUPPORTED and type(receiver) is Receiver:
-            self._receiver = receiver = Refiller(self._driver, self._handle)
+            self._receiver = refiller = Refiller(self._driver, self._handle)
+            refiller.adopt(receiver)
+            receiver = refiller
             code = receiver.arm(self._driver)
         if code < 0:
             raise self._failed(code)

@@ -288,8 +288,9 @@ class Refiller(Receiver):
         if result <= 0:
             self.finish(result)
             return
-        if self.gone:
-            self.armed = False
+        if self.fills and self.gone:
+            # The view went with the stream.
+            self.finish(_CANCELED)
             return
         if self.fills:
             piece = ffi.unpack(ffi.cast("char *", data), result)

@@ -43,7 +43,8 @@ class Stream(ReadingSide, WritingSide):
     def from_handle(cls, handle: int) -> Stream:
         """A stream over a handle of this process, whoever made it; on a reference of its own.
 
-        The handle belongs to the running loop's driver.
+        The handle belongs to the running loop's driver.  `close` lets go of the reference, `aclose`
+        closes what is behind it for all who have one.
         """
         return cls(*shared(handle))
 

@@ -77,7 +77,7 @@ class WritingSide(Channel):
         Takes the turn, which is free here and now, and gives it up when the last of it has ended.
         """
         if done < 0:
-            if done != _WOULD_BLOCK:
+            if done not in (_WOULD_BLOCK, _errors.UNSUPPORTED):
                 self._turn.release()
                 raise self._write_failed(done)
             done = 0
@@ -150,7 +150,8 @@ class WritingSide(Channel):
         result = await self._driver.run(
             Operation(self._make_waiter()), lambda token: lib.abio_flush(self._handle, 0, token)
         )
-        if result < 0:
+        # What cannot be flushed holds nothing back either.
+        if result < 0 and result != _errors.UNSUPPORTED:
             raise self._write_failed(result)
 
     async def write_eof(self) -> None:
