@@ -208,6 +208,10 @@ static uint32_t turn(struct driver *driver, uint8_t *events, uint32_t stride, ui
 			break;
 		if (more(driver) || undelivered(driver))
 			continue;
+		/* What was collectable can be gone: the kernel runs it whenever this thread is
+		 * interrupted, and some work makes no completion. */
+		if (filled > 0)
+			break;
 		if (drained)
 			return 0;
 		backend->drain(driver);
