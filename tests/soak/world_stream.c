@@ -360,8 +360,10 @@ void stream_close(struct stream *stream)
 static void closed(struct stream *stream, const struct abio_event *event)
 {
 	if (stream->reader != READER_NONE || stream->writer != WRITER_NONE || stream->extra)
-		world_fail(stream->world, "event", "stream %u closed before its operations ended",
-			   stream->index);
+		world_fail(stream->world, "event",
+			   "stream %u closed before reader %d, writer %d, extra %d ended",
+			   stream->index, (int)stream->reader, (int)stream->writer,
+			   (int)stream->extra);
 	if (event->result != 0)
 		world_fail(stream->world, "event", "close of stream %u: %lld", stream->index,
 			   (long long)event->result);
