@@ -174,6 +174,20 @@ void describe_fds(char *text, size_t size)
 	each_fd(text, size);
 }
 
+int threads(void)
+{
+	DIR *directory = opendir("/proc/self/task");
+	struct dirent *entry;
+	int count = 0;
+
+	if (directory == NULL)
+		child_fail("/proc/self/task: %s", strerror(errno));
+	while ((entry = readdir(directory)) != NULL)
+		count += entry->d_name[0] != '.';
+	closedir(directory);
+	return count;
+}
+
 /* ---- a test over a variant ----------------------------------------------------------------- */
 
 struct run {

@@ -58,6 +58,8 @@ int tally_end(void);
 /* Descriptors that are open now; their names, for a message, into `text`. */
 int open_fds(void);
 void describe_fds(char *text, size_t size);
+/* Threads that the system still runs, also those that have let go of all they had. */
+int threads(void);
 /*
  * Descriptors are what they were and every allocation since faults_install is released; worker
  * threads, which end by themselves a moment after their driver, are waited for.

@@ -21,6 +21,7 @@
 #include "sys.h"
 
 #define WATCHDOG_SECONDS 60
+#define PATIENCE_MS      30000
 #define STATE_IOS        8
 
 struct state {
@@ -93,13 +94,24 @@ static void need_only(int32_t fds)
 {
 	char names[400];
 
-	for (int i = 0; i < 5000 && open_fds() > fds; i++)
+	for (int i = 0; i < PATIENCE_MS && open_fds() > fds; i++)
 		usleep(1000);
 	describe_fds(names, sizeof(names));
 	if (open_fds() != fds)
 		child_fail("of the parent's descriptors some are left, or some too many are closed "
 			   "(wanted %d):%s",
 			   fds, names);
+}
+
+/*
+ * Until the last worker is gone, not only what it held: a thread that is ending has locks of the
+ * sanitizer's, which the next child would wait for for ever.
+ */
+static void need_alone(void)
+{
+	for (int i = 0; i < PATIENCE_MS && threads() > 1; i++)
+		usleep(1000);
+	need_equal(threads(), 1);
 }
 
 static int in_grandchild(void *argument)
@@ -123,6 +135,7 @@ static int in_child(void *argument)
 	use_new_driver(state->variant);
 	/* Its workers end by themselves; what they hold is nobody's in a grandchild. */
 	need_only(own.fds_before);
+	need_alone();
 	if (child_run(WATCHDOG_SECONDS, in_grandchild, argument) != CHILD_OK)
 		_exit(1);
 	/* What is the child's is the grandparent's no more than the parent's. */
@@ -423,7 +436,7 @@ static void workers_busy(const struct variant *variant)
 	need_equal(abio_write_all(state.ios[2], "file", 4, 0, 7), 0);
 	need_equal(abio_driver_submit(state.driver), 0);
 	/* All are busy now; a thread that is just starting has locks of the sanitizer's. */
-	for (int i = 0; i < 10000 && at_gate < WORKERS; i++)
+	for (int i = 0; i < PATIENCE_MS && at_gate < WORKERS; i++)
 		usleep(1000);
 	need_equal(at_gate, WORKERS);
 	fork_everywhere(&state);
