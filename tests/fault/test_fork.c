@@ -338,9 +338,11 @@ static void timers_running(const struct variant *variant)
 {
 	struct state state = begin(variant);
 
-	need_equal(abio_timer(state.driver, 50000000, 0, 1), 0);
 	need_equal(abio_timer(state.driver, 3600000000000, 0, 2), 0);
 	quiet(state.driver);
+	/* Not polled: on a slow machine it may be over already, and its event is for later. */
+	need_equal(abio_timer(state.driver, 50000000, 0, 1), 0);
+	need_equal(abio_driver_submit(state.driver), 0);
 	fork_everywhere(&state);
 	need_equal(finish(state.driver, 1).result, 0);
 	need_equal(abio_cancel(state.driver, 2), 1);
