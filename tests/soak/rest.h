@@ -1,4 +1,4 @@
-/* The phase in which nothing is answered: see rest.c. */
+/* The phases in which nothing comes but what the plan lets come: see rest.c and answers.c. */
 #ifndef ABIO_REST_H
 #define ABIO_REST_H
 
@@ -14,5 +14,7 @@ struct rest_plan {
 	uint64_t seed;
 };
 bool rest_run(const struct rest_plan *plan);
+/* Of the plan it takes the variant, the host and the rounds. */
+bool answers_run(const struct rest_plan *plan);
 
 #endif

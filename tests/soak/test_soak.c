@@ -157,6 +157,14 @@ static void rests(const struct variant *variant, enum host_kind host, uint32_t t
 	}
 }
 
+static void answers(const struct variant *variant, enum host_kind host, uint32_t times)
+{
+	struct rest_plan plan = { .variant = variant, .host = host, .rounds = 20 * times };
+
+	if (chosen(variant, host))
+		answers_run(&plan);
+}
+
 static void everything(uint32_t times)
 {
 	for (uint32_t kind = 0; kind < HOST_COUNT; kind++) {
@@ -167,6 +175,9 @@ static void everything(uint32_t times)
 			bursts(&variants[v], host, times);
 			races(&variants[v], host, times);
 			rests(&variants[v], host, times);
+			/* One that does not sleep is not woken. */
+			if (host != HOST_SPIN)
+				answers(&variants[v], host, times);
 			/* Two that spin and one processor too few: hours. */
 			if (host != HOST_SPIN)
 				duels(&variants[v], host, times);
