@@ -111,6 +111,30 @@ $(TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $$(call helpers,$$(subst $$(BUILD)/,,$$(@
 	@$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) \
 		-lcmocka -lseccomp $(LIBURING) -pthread
 
+# ---- without an operating system: what tests/freestanding/program supplies is all there is ---------
+
+# core/ and traits/ see no header but the compiler's own and the one string.h of the test.
+FREE := $(BUILD)/freestanding
+FREE_PARTS := $(sort $(wildcard src/core/*.c src/traits/*.c src/resource/host*.c)) $(DISPATCH) \
+	$(sort $(wildcard tests/freestanding/program/*.c))
+FREE_OBJECTS := $(FREE_PARTS:%.c=$(FREE)/%.o)
+FREE_CFLAGS = -std=gnu11 $(OPTIMIZE) $(WARN) $(DEBUG) -ffreestanding -fno-builtin -nostdinc \
+	-isystem $(shell $(CC) -print-file-name=include) -fno-stack-protector \
+	-Itests/freestanding/program/include -Itests/freestanding/program -Iabi/generated \
+	-Isrc/core -Isrc/traits -Isrc/backend -Isrc/resource -MMD -MP
+
+.PHONY: freestanding
+freestanding: $(FREE)/conformance ## build core and traits with a program that has no system
+
+$(FREE)/%.o: %.c $(BUILD)/flags | setup-build
+	@mkdir -p $(@D)
+	@echo "  CC      $@"
+	@$(CC) $(FREE_CFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(FREE)/conformance: $(FREE_OBJECTS)
+	@echo "  LINK    $@"
+	@$(CC) $(CFLAGS) -nostdlib -static -o $@ $^
+
 # Runs a command with io_uring refused, as a sandbox would.
 REFUSE := build/tools/refuse_uring
 $(REFUSE): scripts/refuse_uring.c | setup-test
@@ -183,4 +207,4 @@ setup-%:
 	@scripts/setup.sh $*
 
 .PRECIOUS: $(BUILD)/obj/%.o
--include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(FREE) -name '*.d' 2>/dev/null)

@@ -97,6 +97,16 @@ def c_suites(variant: str, rooms: tuple[str, ...], wrap: tuple[str, ...] = ()) -
     return suites
 
 
+def freestanding_suite(variant: str) -> Suite:
+    """core/ and traits/ without an operating system: see tests/freestanding/needs.txt."""
+    build = f"build/{variant}/freestanding"
+    commands = [
+        Command([f"{build}/conformance"]),
+        Command(["python3", "tests/freestanding/symbols.py", build]),
+    ]
+    return Suite(f"C freestanding ({variant})", commands, ["freestanding", f"VARIANT={variant}"])
+
+
 def thread_suite() -> Suite:
     binaries = [f"build/tsan/tests/fault/{name}" for name in THREADED]
     return Suite("C threads (tsan)", [Command([b]) for b in binaries], [*binaries, "VARIANT=tsan"])
@@ -154,7 +164,7 @@ def everything() -> list[Suite]:
     suites += lua_suites()
     newcomer = Command([*PYTEST, "tests/newcomer"])
     suites.append(Suite("newcomer", [newcomer], ["lib", "python", "lua"]))
-    suites.append(thread_suite())
+    suites += [thread_suite(), freestanding_suite("gcc"), freestanding_suite("clang")]
     for variant in VARIANTS[1:]:
         suites += c_suites(variant, rooms)
     return suites

@@ -81,24 +81,6 @@ static int32_t choose(struct driver *driver, const struct abio_driver_options *o
 	return stand_on(driver, &epoll_backend, options);
 }
 
-static void init_lists(struct driver *driver)
-{
-	list_init(&driver->objects);
-	list_init(&driver->operations);
-	list_init(&driver->events);
-	list_init(&driver->views);
-	list_init(&driver->lingering);
-	list_init(&driver->local);
-	list_init(&driver->dirty);
-	list_init(&driver->inbox);
-	list_init(&driver->wrapped);
-	list_init(&driver->returned);
-	list_init(&driver->spare);
-	list_init(&driver->blocks);
-	for (uint32_t i = 0; i < DRIVER_TOKEN_BUCKETS; i++)
-		list_init(&driver->tokens[i]);
-}
-
 static int32_t check_options(const struct abio_driver_options *options)
 {
 	if ((options->flags & ~(uint32_t)ABIO_MASK_DRIVER) != 0 ||
@@ -119,8 +101,7 @@ int32_t impl_driver_create(const struct abio_driver_options *options, abio_drive
 	driver = platform_allocate(sizeof(*driver));
 	if (driver == NULL)
 		return PLATFORM_NO_MEMORY;
-	init_lists(driver);
-	driver->fd = -1;
+	driver_init(driver);
 	driver->flags = options->flags;
 	driver->workers_max = options->workers != 0 ? options->workers : WORKERS_DEFAULT;
 	driver->doorbell = doorbell_create(&error);

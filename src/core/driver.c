@@ -29,6 +29,25 @@
 #define MOVED_MAX (4u << 20) /* bytes of one poll in operations that go on: other streams wait */
 #define EXHAUSTED UINT32_MAX
 
+void driver_init(struct driver *driver)
+{
+	list_init(&driver->objects);
+	list_init(&driver->operations);
+	list_init(&driver->events);
+	list_init(&driver->views);
+	list_init(&driver->lingering);
+	list_init(&driver->local);
+	list_init(&driver->dirty);
+	list_init(&driver->inbox);
+	list_init(&driver->wrapped);
+	list_init(&driver->returned);
+	list_init(&driver->spare);
+	list_init(&driver->blocks);
+	for (uint32_t i = 0; i < DRIVER_TOKEN_BUCKETS; i++)
+		list_init(&driver->tokens[i]);
+	driver->fd = -1;
+}
+
 static void signal_always(struct driver *driver)
 {
 	driver->rung = true;

@@ -87,6 +87,8 @@ void doorbell_release(struct doorbell *doorbell);
 /* In the child of a fork: nobody else holds this copy of it. */
 void doorbell_forget(struct doorbell *doorbell);
 
+/* Zeroed memory becomes a driver without a backend. */
+void driver_init(struct driver *driver);
 /* There is something for the next poll.  Costs a system call only when the fd is cold. */
 void driver_signal(struct driver *driver);
 void driver_post(struct driver *driver, struct event_node *node);
