@@ -103,6 +103,27 @@ local function text(address)
 	return nil
 end
 
+-- Memory for an address that the library fills.
+local function empty()
+	return core.memory(SIZE, core.address(0, 0, ""))
+end
+
+local function word(bytes, at)
+	local a, b, c, d = bytes:byte(at, at + 3)
+	return a + b * 256 + c * 65536 + d * 16777216
+end
+
+-- What the library filled it with, as core.io_info gives addresses.
+local function decode(memory)
+	local bytes = core.memory_text(memory, SIZE)
+	return {
+		family = word(bytes, 5),
+		port = word(bytes, 9),
+		scope = word(bytes, 13),
+		data = bytes:sub(21, 20 + word(bytes, 17)),
+	}
+end
+
 -- The local_address or peer_address of an io, as text gives it.
 local function of(io, side)
 	local info = core.io_info(io)
@@ -118,5 +139,8 @@ return {
 	unix = unix,
 	ipv6_text = ipv6_text,
 	of = of,
+	text = text,
+	empty = empty,
+	decode = decode,
 	check_port = check_port,
 }

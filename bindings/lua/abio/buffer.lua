@@ -21,6 +21,16 @@ function Buffer:push(piece)
 	end
 end
 
+-- Bytes that were taken and go back.
+function Buffer:push_front(bytes)
+	if #bytes == 0 then
+		return
+	end
+	local rest = self:take(self.size)
+	self:push(bytes)
+	self:push(rest)
+end
+
 local function drop_first(self)
 	local first = self.first
 	self[first] = nil

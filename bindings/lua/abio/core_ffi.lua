@@ -19,7 +19,7 @@ local unpack = unpack or table.unpack
 local cast, new, sizeof, string_of = ffi.cast, ffi.new, ffi.sizeof, ffi.string
 
 local DRAIN_EVENTS = 64
-local MORE, HANDLE, VIEW = 1, 8, 32
+local HANDLE, VIEW = 8, 32
 
 local raw = {}
 local core = {
@@ -32,6 +32,7 @@ local core = {
 -- ---- calls -------------------------------------------------------------------------------------
 
 local address_type = ffi.typeof("const struct abio_address *")
+local filled_type = ffi.typeof("struct abio_address *")
 local open_type = ffi.typeof("const struct abio_open_options *")
 local connect_type = ffi.typeof("const struct abio_connect_options *")
 local listen_type = ffi.typeof("const struct abio_listen_options *")
@@ -70,6 +71,12 @@ local function wrappers(library)
 		end,
 		try_send_to = function(io, data, length, to, flags)
 			return library.abio_try_send_to(io, data, length, struct(address_type, to), flags)
+		end,
+		try_receive_from = function(io, data, length, from, flags)
+			return library.abio_try_receive_from(io, data, length, cast(filled_type, from), flags)
+		end,
+		receive_from = function(io, data, length, from, flags, token)
+			return library.abio_receive_from(io, data, length, cast(filled_type, from), flags, token)
 		end,
 		send_to = function(io, data, length, to, flags, token)
 			return library.abio_send_to(io, data, length, struct(address_type, to), flags, token)
@@ -203,6 +210,7 @@ function core.io_info(io)
 	return {
 		kind = info.kind,
 		fd = info.fd,
+		driver = tonumber(info.driver),
 		local_address = address_table(info["local"]),
 		peer_address = address_table(info.peer),
 	}
@@ -268,8 +276,7 @@ function core.event(events, index)
 	if flags % (2 * HANDLE) >= HANDLE then
 		handle = tonumber(event.handle)
 	end
-	return tonumber(event.token), tonumber(event.result), tonumber(event.progress), handle,
-		flags % (2 * MORE) >= MORE
+	return tonumber(event.token), tonumber(event.result), tonumber(event.progress), handle, flags
 end
 
 function core.view(events, index, length)

@@ -20,6 +20,7 @@ local EVENTS = 128
 local ROUNDS = 64
 local ADDRESS = core.sizes.address
 local STRIDE = core.sizes.event
+local MORE = constants.ABIO_EVENT_MORE
 
 local Driver = {}
 Driver.__index = Driver
@@ -115,9 +116,9 @@ function Driver:finish(operation, code, seconds)
 	return result
 end
 
-local function terminal(self, operation, index, result, progress, handle)
+local function terminal(self, operation, index, result, progress, handle, flags)
 	self:forget(operation)
-	operation.result, operation.progress, operation.handle = result, progress, handle
+	operation.result, operation.progress, operation.handle, operation.flags = result, progress, handle, flags
 	if operation.addresses and result > 0 then
 		operation.addresses = view(self.batch, index, result * ADDRESS)
 	end
@@ -147,13 +148,13 @@ local function pump(self, timeout_ns)
 		error("abio: " .. errors.text(count), 0)
 	end
 	for index = 0, count - 1 do
-		local token, result, progress, handle, more = event(batch, index)
+		local token, result, progress, handle, flags = event(batch, index)
 		local operation = operations[token]
 		if operation then
-			if more then
+			if flags % (2 * MORE) >= MORE then
 				operation.receiver:piece(view(batch, index, result))
 			else
-				terminal(self, operation, index, result, progress, handle)
+				terminal(self, operation, index, result, progress, handle, flags)
 			end
 		end
 	end

@@ -185,6 +185,9 @@ local function drop_buffer(self)
 	self.buffer = new_buffer()
 end
 
+-- For what works on the file's handle itself: see adapters.lua.
+File.enter, File.leave, File.forget_ahead = enter, leave, drop_buffer
+
 -- Writes strings and numbers at the cursor, or at the end of a file opened to append.  Returns the
 -- file, or nil, message, errno and how many bytes are written.
 function File:write(...)

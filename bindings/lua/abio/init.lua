@@ -12,6 +12,8 @@ local stream = require("abio.stream")
 local file = require("abio.file")
 local open = require("abio.open")
 local object = require("abio.object")
+local datagram = require("abio.datagram")
+require("abio.adapters")
 
 local state = await.state
 
@@ -44,8 +46,8 @@ function abio.driver()
 end
 
 for _, name in ipairs({
-	"open", "connect", "connect_unix", "listen", "listen_unix", "adopt", "pipe", "object", "sleep", "spawn", "run",
-	"info",
+	"open", "connect", "connect_unix", "listen", "listen_unix", "adopt", "pipe", "object", "datagram",
+	"take", "chain", "buffered", "copy", "stdin", "stdout", "stderr", "from_handle", "sleep", "spawn", "run", "info",
 }) do
 	local method = driver.Driver[name]
 	abio[name] = function(...)
@@ -67,9 +69,10 @@ local types = {
 	[stream.Stream] = "stream",
 	[file.File] = "file",
 	[open.Listener] = "listener",
+	[datagram.Datagram] = "datagram",
 }
 
--- "stream", "file", "listener", with "closed " before it when it is; nil for anything else.
+-- "stream", "file", "listener", "datagram", with "closed " before it when it is; nil for anything else.
 function abio.type(value)
 	local name = types[getmetatable(value)]
 	return name and (value.closed and "closed " .. name or name)

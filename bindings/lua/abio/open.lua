@@ -5,6 +5,7 @@ local errors = require("abio.errors")
 local address = require("abio.address")
 local stream = require("abio.stream")
 local file = require("abio.file")
+local datagram = require("abio.datagram")
 local Driver = require("abio.driver").Driver
 
 local core, constants = native.core, native.constants
@@ -13,6 +14,7 @@ local state = require("abio.await").state
 local refused = errors.refused
 local CANCELED, TIMED_OUT = errors.codes.CANCELED, errors.TIMED_OUT
 local TRAIT_READ, TRAIT_WRITE = constants.ABIO_TRAIT_READ, constants.ABIO_TRAIT_WRITE
+local KIND_UDP, KIND_UNIX_DATAGRAM = constants.ABIO_KIND_UDP, constants.ABIO_KIND_UNIX_DATAGRAM
 local TRAIT_ACCEPT, KIND_FILE = constants.ABIO_TRAIT_ACCEPT, constants.ABIO_KIND_FILE
 local REUSE_PORT, ONLY_IPV6 = constants.ABIO_LISTEN_REUSE_PORT, constants.ABIO_LISTEN_ONLY_IPV6
 local KIND_AUTO, DUPLICATE = constants.ABIO_KIND_AUTO, constants.ABIO_ADOPT_DUPLICATE
@@ -104,6 +106,8 @@ function Driver:object_of(io, label)
 	local info = core.io_info(io)
 	if info.kind == KIND_FILE then
 		return file.new(self, io, label)
+	elseif info.kind == KIND_UDP or info.kind == KIND_UNIX_DATAGRAM then
+		return datagram.new(self, io, label)
 	elseif core.slots_of(io, TRAIT_READ) or core.slots_of(io, TRAIT_WRITE) then
 		return stream.new(self, io, label, true)
 	elseif core.slots_of(io, TRAIT_ACCEPT) then
@@ -205,6 +209,37 @@ function Driver:adopt(fd, duplicate)
 		return refused(code, label)
 	end
 	return self:object_of(io, label)
+end
+
+-- The process's own input and outputs, each one object for a driver.  The descriptor stays the host's.
+for fd, name in pairs({ [0] = "stdin", "stdout", "stderr" }) do
+	Driver[name] = function(self)
+		local known = self[fd]
+		if not known or known.closed then
+			local code, io = raw.adopt(self.handle, fd, KIND_AUTO, DUPLICATE)
+			if code < 0 then
+				return refused(code, name)
+			end
+			known = self:object_of(io, name)
+			self[fd] = known
+		end
+		return known
+	end
+end
+
+-- An io that another language of the process made on this driver, by its number.  Both have a reference.
+function Driver:from_handle(number)
+	local info = core.io_info(number)
+	if type(info) == "number" then
+		return refused(info, "handle")
+	elseif info.driver ~= self.handle then
+		error("bad argument #1 to 'from_handle' (an object of this driver expected)", 2)
+	end
+	local code = raw.retain(number)
+	if code < 0 then
+		return refused(code, "handle")
+	end
+	return self:object_of(number, "handle")
 end
 
 -- A pipe: what is written to the second is read from the first.

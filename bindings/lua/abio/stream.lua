@@ -412,4 +412,4 @@ function Driver:close_io(object)
 	return result
 end
 
-return { new = new, Stream = Stream }
+return { new = new, Stream = Stream, enter = enter, leave = leave, locked = locked }

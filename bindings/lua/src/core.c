@@ -134,6 +134,7 @@ static int io_info(lua_State *L)
 	lua_createtable(L, 0, 4);
 	set_integer(L, "kind", info.kind);
 	set_integer(L, "fd", info.fd);
+	set_integer(L, "driver", (lua_Integer)info.driver);
 	set_address(L, "local_address", &info.local);
 	set_address(L, "peer_address", &info.peer);
 	return 1;
@@ -250,7 +251,7 @@ static const struct abio_event *event_at(lua_State *L)
 	return (const struct abio_event *)(void *)memory->data + index;
 }
 
-/* event(events, index): token, result, progress, handle or nil, whether more follow. */
+/* event(events, index): token, result, progress, handle or nil, flags. */
 static int event(lua_State *L)
 {
 	const struct abio_event *event = event_at(L);
@@ -262,7 +263,7 @@ static int event(lua_State *L)
 		lua_pushinteger(L, (lua_Integer)event->handle);
 	else
 		lua_pushnil(L);
-	lua_pushboolean(L, (event->flags & ABIO_EVENT_MORE) != 0);
+	lua_pushinteger(L, event->flags);
 	return 5;
 }
 

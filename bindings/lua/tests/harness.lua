@@ -10,7 +10,7 @@ local SKIP = {}
 
 local helper
 
--- poll(2) and a second Lua state: by the FFI, or by a small C module beside the tests' outputs.
+-- The descriptors, poll(2), a second Lua state: by the FFI, or by a small C module beside the tests' outputs.
 local function make_helper()
 	if rawget(_G, "jit") then
 		return require("helper_ffi")
@@ -80,26 +80,9 @@ end
 
 -- ---- the system --------------------------------------------------------------------------------
 
-local pid
-
-local function own_pid()
-	if not pid then
-		local file = assert(io.open("/proc/self/stat"))
-		pid = file:read("*n")
-		file:close()
-	end
-	return ("%.0f"):format(pid)
-end
-
--- The descriptors of this process, one in each line.  The command looks when it is told to: popen is
--- done then.
+-- The descriptors of this process, one in each line.  All pipes are called the same.
 function harness.descriptors()
-	local output = harness.path("descriptors")
-	local list = "read go; ls -l /proc/%s/fd | grep -o '[0-9]* -> .*' >%s"
-	local tool = assert(io.popen(list:format(own_pid(), output), "w"))
-	tool:write("go\n")
-	tool:close()
-	return (harness.read_file(output):gsub("pipe:%[%d+%]", "pipe"))
+	return (harness.helper().descriptors():gsub("pipe:%[%d+%]", "pipe"))
 end
 
 function harness.folder()
@@ -153,7 +136,7 @@ local function settle(abio)
 	for _ = 1, 3 do
 		collectgarbage()
 	end
-	pcall(abio.driver().step, abio.driver(), 0.01)
+	pcall(abio.driver().step, abio.driver(), 0.003)
 end
 
 -- The descriptors when nothing that was dropped before is still being closed.

@@ -2,7 +2,10 @@
  * helper.c: what the tests need of the system and Lua 5.4 does not give: poll(2), a pair
  * of sockets, fork, and a second Lua state that is closed with operations in flight.
  */
+#include <dirent.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +23,33 @@ static int poll_fd(lua_State *L)
 	int milliseconds = (int)(luaL_checknumber(L, 2) * 1000);
 
 	lua_pushboolean(L, poll(&entry, 1, milliseconds) == 1 && (entry.revents & POLLIN));
+	return 1;
+}
+
+/* descriptors(): those of this process and what they are, one in each line. */
+static int descriptors(lua_State *L)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	struct dirent *entry;
+	luaL_Buffer list;
+
+	luaL_buffinit(L, &list);
+	while (folder != NULL && (entry = readdir(folder)) != NULL) {
+		char path[300], target[256];
+		ssize_t length;
+
+		if (entry->d_name[0] == '.' || atoi(entry->d_name) == dirfd(folder))
+			continue;
+		snprintf(path, sizeof(path), "/proc/self/fd/%s", entry->d_name);
+		length = readlink(path, target, sizeof(target));
+		luaL_addstring(&list, entry->d_name);
+		luaL_addstring(&list, " -> ");
+		luaL_addlstring(&list, target, length < 0 ? 0 : (size_t)length);
+		luaL_addstring(&list, "\n");
+	}
+	if (folder != NULL)
+		closedir(folder);
+	luaL_pushresult(&list);
 	return 1;
 }
 
@@ -80,9 +110,9 @@ static int state(lua_State *L)
 int luaopen_abio_test_helper(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "poll", poll_fd }, { "pair", pair },         { "close", close_fd },
-		{ "state", state },  { "fork", fork_process }, { "wait", wait_process },
-		{ NULL, NULL },
+		{ "descriptors", descriptors }, { "poll", poll_fd }, { "pair", pair },
+		{ "close", close_fd },          { "state", state },  { "fork", fork_process },
+		{ "wait", wait_process },       { NULL, NULL },
 	};
 
 	luaL_newlib(L, functions);

@@ -16,6 +16,13 @@ int luaL_loadstring(lua_State *state, const char *text);
 int lua_pcall(lua_State *state, int arguments, int results, int handler);
 const char *lua_tolstring(lua_State *state, int index, size_t *length);
 void lua_close(lua_State *state);
+typedef struct abio_test_dir DIR;
+struct abio_test_dirent { uint64_t inode; int64_t offset; uint16_t length; uint8_t type; char name[256]; };
+DIR *opendir(const char *path);
+struct abio_test_dirent *readdir(DIR *folder);
+int dirfd(DIR *folder);
+int closedir(DIR *folder);
+long readlink(const char *path, char *target, size_t length);
 ]])
 
 local AF_UNIX, SOCK_STREAM_CLOEXEC, POLLIN = 1, 0x80001, 1
@@ -26,6 +33,23 @@ function helper.poll(fd, seconds)
 	local entry = ffi.new("struct abio_test_pollfd[1]")
 	entry[0].fd, entry[0].events = fd, POLLIN
 	return ffi.C.poll(entry, 1, seconds * 1000) == 1 and entry[0].revents % 2 == 1
+end
+
+function helper.descriptors()
+	local folder, lines = ffi.C.opendir("/proc/self/fd"), {}
+	local target = ffi.new("char[256]")
+	local own = tostring(ffi.C.dirfd(folder))
+	local entry = ffi.C.readdir(folder)
+	while entry ~= nil do
+		local name = ffi.string(entry.name)
+		if name:sub(1, 1) ~= "." and name ~= own then
+			local length = tonumber(ffi.C.readlink("/proc/self/fd/" .. name, target, 256))
+			lines[#lines + 1] = name .. " -> " .. ffi.string(target, math.max(length, 0)) .. "\n"
+		end
+		entry = ffi.C.readdir(folder)
+	end
+	ffi.C.closedir(folder)
+	return table.concat(lines)
 end
 
 function helper.pair()
