@@ -35,6 +35,16 @@ static inline void poison_end(void *data, size_t length)
 #endif
 }
 
+/* The same for memory that somebody goes back to: its bytes stay. */
+static inline void poison_hide(void *data, size_t length)
+{
+#ifdef POISON_ASAN
+	__asan_poison_memory_region(data, length);
+#else
+	(void)data, (void)length;
+#endif
+}
+
 /* It may be written to and read again. */
 static inline void poison_begin(void *data, size_t length)
 {

@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "platform.h"
+#include "poison.h"
 #include "pool.h"
 
 struct inbuf *inbuf_of(struct object *object)
@@ -29,12 +30,19 @@ bool inbuf_share(struct object *object, struct object *other)
 	return true;
 }
 
+static bool stays_with_class(const struct inbuf *inbuf)
+{
+	return inbuf->view == NULL && inbuf->owner->class->consumed != NULL;
+}
+
 void inbuf_show(struct object *object, uint8_t *data, uint32_t length)
 {
 	struct inbuf *inbuf = object->inbuf;
 
 	check(inbuf != NULL && inbuf_left(object) == 0 && inbuf->view == NULL);
 	inbuf->data = data;
+	if (!stays_with_class(inbuf))
+		poison_begin(data, length);
 	inbuf->start = 0;
 	inbuf->end = length;
 }
@@ -70,6 +78,8 @@ static struct view *detach(struct inbuf *inbuf)
 {
 	struct view *view = inbuf->view;
 
+	if (inbuf->view == NULL && inbuf->owner != NULL && !stays_with_class(inbuf))
+		poison_hide(inbuf->data, inbuf->end);
 	inbuf->view = NULL;
 	inbuf->start = 0;
 	inbuf->end = 0;
@@ -84,11 +94,6 @@ struct view *inbuf_give(struct object *object, uint8_t **data, uint32_t *length)
 	*data = inbuf_data(object);
 	*length = inbuf_left(object);
 	return detach(object->inbuf);
-}
-
-static bool stays_with_class(const struct inbuf *inbuf)
-{
-	return inbuf->view == NULL && inbuf->owner->class->consumed != NULL;
 }
 
 uint32_t inbuf_ahead(const struct object *object)
@@ -154,7 +159,14 @@ void inbuf_destroy(struct object *object)
 	struct view *view;
 
 	object->inbuf = NULL;
-	if (inbuf == NULL || --inbuf->references > 0)
+	if (inbuf == NULL)
+		return;
+	/* Memory of its class goes with it. */
+	if (inbuf->owner == object && inbuf->view == NULL)
+		detach(inbuf);
+	if (inbuf->owner == object)
+		inbuf->owner = NULL;
+	if (--inbuf->references > 0)
 		return;
 	view = detach(inbuf);
 	if (view != NULL)

@@ -14,7 +14,7 @@
 struct view;
 
 struct inbuf {
-	struct object *owner; /* whose class is told what was consumed */
+	struct object *owner; /* whose class is told what was consumed; NULL when it is gone */
 	uint8_t *data;
 	uint32_t start;
 	uint32_t end;
