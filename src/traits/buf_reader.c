@@ -349,7 +349,7 @@ static void dispose(struct object *object)
 		return;
 	/* Of an abandoned driver: the kernel or a worker may still write to it. */
 	if (reader->filling)
-		reader->adapter.read = &object->close_request;
+		reader->adapter.read = &reader->adapter.reading.request;
 	if (!reader->filling && reader->data != NULL) {
 		poison_begin(reader->data, reader->capacity);
 		platform_release(reader->data);
