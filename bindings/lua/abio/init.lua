@@ -47,7 +47,8 @@ end
 
 for _, name in ipairs({
 	"open", "connect", "connect_unix", "listen", "listen_unix", "adopt", "pipe", "object", "datagram",
-	"take", "chain", "buffered", "copy", "stdin", "stdout", "stderr", "from_handle", "sleep", "spawn", "run", "info",
+	"take", "chain", "buffered", "copy", "stdin", "stdout", "stderr", "from_handle", "lend",
+	"sleep", "spawn", "run", "info",
 }) do
 	local method = driver.Driver[name]
 	abio[name] = function(...)

@@ -48,6 +48,9 @@ local WHENCES = {
 local EAGAIN = 11
 local POSITION_MAX = 9007199254740992
 
+-- States of objects on drivers of others, and what the library knows them by, until they are closed.
+local lent = {}
+
 -- Of each implementation the newest object.
 local by_implementation = setmetatable({}, { __mode = "kv" })
 
@@ -176,6 +179,10 @@ end
 
 -- ---- methods that may wait ------------------------------------------------------------------------
 
+local function forget_lent(state)
+	lent[state] = nil
+end
+
 local function complete(state, op, code, value, lent)
 	if state.pending[op] == nil then
 		return
@@ -196,6 +203,9 @@ local function returned(state, op, method, got, asked, lent, ok, ...)
 		code, value = got(state, method, false, asked, ...)
 	end
 	complete(state, op, code, value, lent)
+	if method == "close" then
+		forget_lent(state)
+	end
 end
 
 -- Calls it as a task of its own.
@@ -259,6 +269,7 @@ handlers[slots.accept] = function(state, op)
 end
 handlers[slots.close] = function(state, op)
 	if not state.closes then
+		forget_lent(state)
 		return 1
 	end
 	return begin(state, op, "close", got_done)
@@ -316,21 +327,25 @@ local function released(operation)
 	operation.driver.objects = operation.driver.objects - 1
 end
 
-local function create(self, implementation, label)
+-- A state for an implementation, and its slots as bits.
+local function prepare(self, implementation)
 	local kind = type(implementation)
 	if kind ~= "table" and kind ~= "userdata" then
-		error("bad argument #1 to 'object' (table expected, got " .. kind .. ")", 3)
+		error("bad argument #1 to 'object' (table expected, got " .. kind .. ")", 4)
 	elseif not core.host_create then
-		error("abio: objects that Lua implements need the C module of abio (make lua)", 3)
+		error("abio: objects that Lua implements need the C module of abio (make lua)", 4)
 	end
-	local bits = slots_of(implementation)
-	local operation = self:operation()
-	local state = {
+	return {
 		driver = self,
 		implementation = implementation,
 		pending = {},
 		closes = implementation.close ~= nil,
-	}
+	}, slots_of(implementation)
+end
+
+local function create(self, implementation, label)
+	local state, bits = prepare(self, implementation)
+	local operation = self:operation()
 	local object, io = core.host_create(self.handle, bits, state, operation.token)
 	if not object then
 		self:forget(operation)
@@ -347,6 +362,45 @@ end
 -- The object of an implementation.  `label` names it in messages.
 function Driver:object(implementation, label)
 	return create(self, implementation, label or "object")
+end
+
+-- The methods of an object of abio, for a driver that is not its own.
+local function passing(stream)
+	local methods = {}
+	local function pass(name, method)
+		if stream[method] then
+			methods[name] = function(_, ...)
+				return stream[method](stream, ...)
+			end
+		end
+	end
+	pass("read", "read_some")
+	pass("write", "write")
+	pass("flush", "flush")
+	pass("shutdown", "close_write")
+	pass("close", "close")
+	return methods
+end
+
+-- The number of an object for another language of the process, on that one's driver (a number) of
+-- this thread; it carries the reference of who gets it.  `thing` is an implementation, or a stream,
+-- which nobody else uses from now on.  Its tasks run in the steps of this driver.  What is lent must be
+-- closed before the Lua state is.
+function Driver:lend(thing, driver)
+	if type(driver) ~= "number" then
+		error("bad argument #2 to 'lend' (number of a driver expected, got " .. type(driver) .. ")", 2)
+	end
+	local stream = type(thing) == "table" and type(thing.handle) == "number"
+	local state, bits = prepare(self, stream and passing(thing) or thing)
+	local object, io = core.host_create(driver, bits, state, 0)
+	if not object then
+		return errors.refused(io, "lend")
+	end
+	state.io = io
+	lent[state] = object
+	hosts[io] = state
+	by_implementation[state.implementation] = state
+	return io
 end
 
 -- The implementation can read ("r"), write ("w") or both: after a try_ method has returned false.

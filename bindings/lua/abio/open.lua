@@ -227,15 +227,16 @@ for fd, name in pairs({ [0] = "stdin", "stdout", "stderr" }) do
 	end
 end
 
--- An io that another language of the process made on this driver, by its number.  Both have a reference.
-function Driver:from_handle(number)
+-- An io that another language of the process made on this driver, by its number.  Both have a reference;
+-- with `take` that of the other, as lend gives it, becomes this one's.
+function Driver:from_handle(number, take)
 	local info = core.io_info(number)
 	if type(info) == "number" then
 		return refused(info, "handle")
 	elseif info.driver ~= self.handle then
 		error("bad argument #1 to 'from_handle' (an object of this driver expected)", 2)
 	end
-	local code = raw.retain(number)
+	local code = take and 0 or raw.retain(number)
 	if code < 0 then
 		return refused(code, "handle")
 	end

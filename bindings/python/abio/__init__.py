@@ -17,7 +17,7 @@ from ._connect import connect, connect_unix
 from ._datagram import Datagram, open_datagram
 from ._errors import ContractError
 from ._file import File, open
-from ._handles import from_fd, from_handle, from_object
+from ._handles import driver, from_fd, from_handle, from_object, lend
 from ._info import Info, info
 from ._library import VERSION as _VERSION
 from ._opening import Opening
@@ -68,10 +68,12 @@ __all__ = [
     "connect",
     "connect_unix",
     "copy",
+    "driver",
     "from_fd",
     "from_handle",
     "from_object",
     "info",
+    "lend",
     "open",
     "open_datagram",
     "pipe",

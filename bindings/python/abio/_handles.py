@@ -7,16 +7,53 @@ import stat
 from typing import Any, Union
 
 from . import _errors
+from ._asyncio import current
 from ._file import File
+from ._host import Core
 from ._library import lib
 from ._stream import Stream, io_info
 
 
-def from_handle(handle: int) -> Union[Stream, File]:
+class Passing:
+    """The methods of a stream, for a driver that is not its own."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.read = stream.read
+        self.write = stream.write
+        self.flush = stream.flush
+        self.write_eof = stream.write_eof
+        self.aclose = stream.aclose
+
+
+def driver() -> int:
+    """The number of the running loop's driver, for another language to lend an object to."""
+    return current().handle
+
+
+def lend(thing: Any, driver: int) -> int:
+    """The number of an object for another language of the process, on that one's driver.
+
+    `thing` is a stream, which nobody else uses from now on, or an object that implements one.  Its
+    methods run in this loop, whose thread is also that of the driver; who gets the number has the
+    object's reference.
+    """
+    implementation = Passing(thing) if isinstance(thing, Stream) else thing
+    return Core(current(), implementation).create(driver)
+
+
+def from_handle(handle: int, *, take: bool = False) -> Union[Stream, File]:
     """A stream, or for what has a position a file, over a handle that was made elsewhere.
 
-    It adds a reference of its own.  The handle must belong to the running loop's driver.
+    It adds a reference of its own, or takes over the caller's.  The handle must belong to the running
+    loop's driver: another language lends it there.
     """
+    found = _from_handle(handle)
+    if take:
+        lib.abio_release(handle)
+    return found
+
+
+def _from_handle(handle: int) -> Union[Stream, File]:
     info = io_info(handle)
     if info is None:
         raise _errors.error(_errors.HANDLE)

@@ -63,6 +63,7 @@ class Core:
         "view",
         "keep",
         "closes",
+        "lent",
     )
 
     def __init__(self, driver: LoopDriver, target: Any, closes: bool = True) -> None:
@@ -77,15 +78,19 @@ class Core:
         self.view: Any = None  # what try_fill_buf has shown and is not consumed
         self.keep: Any = None
         self.closes = closes
+        self.lent = False
 
     def __repr__(self) -> str:
         return f"<{type(self.object).__qualname__} object behind handle {self.handle:#x}>"
 
     # ---- its life ------------------------------------------------------------------------------------
 
-    def create(self) -> int:
-        """Makes the handle; TypeError for an object without any of the methods."""
-        tables = _tables(self.object, self.closes)
+    def create(self, elsewhere: int = 0) -> int:
+        """Makes the handle, `elsewhere` on a driver of another language of the process.
+
+        TypeError for an object without any of the methods.
+        """
+        tables = _tables(self.object)
         driver = self.driver
         impls = ffi.new("struct abio_table_head *[]", [head for head, _ in tables])
         made = ffi.new("abio_io *")
@@ -94,12 +99,20 @@ class Core:
                 raise ValueError("this object is in use already")
             self.object._abio_core = self
         _cores[self.number] = self
-        token = driver.enter(self)
+        self.lent = elsewhere != 0
+        # The last word of another's driver is not heard here: having been closed has to do.
+        token = 0 if self.lent else driver.enter(self)
         code = lib.abio_object_create(
-            driver.handle, impls, len(tables), ffi.cast("void *", self.number), token, made
+            elsewhere or driver.handle,
+            impls,
+            len(tables),
+            ffi.cast("void *", self.number),
+            token,
+            made,
         )
         if code < 0:
-            driver.leave(token)
+            if token:
+                driver.leave(token)
             self._drop()
             raise _errors.error(code)
         self.handle = made[0]
@@ -168,7 +181,7 @@ class Core:
         finish: Callable[[Any], tuple[int, int]],
     ) -> tuple[int, int]:
         """Calls a method that may be a coroutine function: PENDING, or its code and value."""
-        if self.driver.finishing:
+        if self.driver.finishing or self.driver.closed:
             return CANCELED, 0
         try:
             answer = method(*arguments)
@@ -205,6 +218,8 @@ class Core:
             except BaseException as raised:
                 code = self.fail(where, raised)
         lib.abio_object_complete(self.handle, op, code, value)
+        if where == CLOSING and self.lent:
+            self._drop()
 
     def cancel(self, op: int) -> None:
         """Asks an operation to end; without a loop that turns it ends at once."""
@@ -311,7 +326,7 @@ async def _wait(awaitable: Awaitable[Any]) -> Any:
 # ---- tables --------------------------------------------------------------------------------------
 
 
-def _tables(target: Any, closes: bool) -> list[tuple[Any, Any]]:
+def _tables(target: Any) -> list[tuple[Any, Any]]:
     """The tables of the traits that an object's methods make: heads, and what keeps them alive."""
     slots: dict[str, dict[str, Any]] = {}
 
@@ -336,9 +351,8 @@ def _tables(target: Any, closes: bool) -> list[tuple[Any, Any]]:
             f"{type(target).__qualname__} object has no method to read, write or accept by "
             "(try_read, read, readinto, try_write, write, pread, pwrite, try_accept, accept)"
         )
-    closes and give("object", "close", "aclose", "close")
     give("object", "interest", "interest")
-    slots.setdefault("object", {})["cancel"] = lib.host_cancel
+    slots.setdefault("object", {}).update(cancel=lib.host_cancel, close=lib.host_close)
     tables = []
     for trait, functions in slots.items():
         table = ffi.new(f"struct abio_{trait}_impl *", functions)
@@ -573,8 +587,14 @@ def _connection(core: Core, name: str, answer: Any) -> tuple[int, int]:
 @_slot
 def _close(user: Any, op: int) -> int:
     core = _core(user)
-    method = getattr(core.object, "aclose", None)
-    return core.call(CLOSING, op, method or core.object.close, (), _whatever)[0]
+    code = OK
+    if core.closes:
+        method = getattr(core.object, "aclose", None) or getattr(core.object, "close", None)
+        if callable(method):
+            code = core.call(CLOSING, op, method, (), _whatever)[0]
+    if code != PENDING and core.lent:
+        core._drop()
+    return code
 
 
 @_slot
