@@ -3871,9 +3871,11 @@ int32_t abio_read_owned_exact(abio_io io, abio_buffer buffer, uint32_t length, u
  *
  * Writes at least one byte of what `buffer` holds from `offset` on.  The buffer is lent until the
  * terminal event brings it home (ABIO_EVENT_BUFFER), in every outcome.
- * Where the kernel sends without a copy the result comes first, in an event with ABIO_EVENT_MORE,
- * and the next write may start; the terminal event, with the same result, follows when the kernel
- * needs the memory no more.
+ * Where the kernel sends without a copy (io_uring, TCP, from 16 KiB on) the result comes first, in
+ * an event with ABIO_EVENT_MORE, and the next write may start.  The terminal event, with the same
+ * result, follows when the kernel needs the memory no more: when the peer has acknowledged it, or
+ * the connection is given up.  Until then neither a cancel nor closing the io brings the buffer,
+ * and abio_driver_close answers ABIO_E_BUSY.
  * The result and progress are the number of bytes.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.

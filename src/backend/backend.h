@@ -54,7 +54,16 @@ enum request_state {
 	REQUEST_QUEUED,    /* waiting for the next turn; nothing has seen it */
 	REQUEST_SUBMITTED, /* the kernel or a worker has it: only completion ends it */
 	REQUEST_WAITING,   /* parked in user space: for readiness, a buffer, or a time */
+	REQUEST_HELD,      /* it is done, and the kernel still reads its memory */
 };
+
+/*
+ * In `flags` of a REQUEST_WRITE: its memory may be needed for longer than its result.  Such a
+ * request can be done while `held` is not 0.  Who then sets it to REQUEST_HELD leaves its memory
+ * alone until `done` is called once more, when the kernel has let go of all of it; who starts it
+ * again for the next piece goes on first.
+ */
+#define REQUEST_MAY_HOLD 1u
 
 #define REQUEST_SCRATCH 7u
 
@@ -73,7 +82,11 @@ struct request {
 	};
 	const struct abio_iovec *iovecs;
 	uint32_t count;
-	uint32_t worker_state;
+	union {
+		uint32_t worker_state;
+		uint32_t held; /* with REQUEST_MAY_HOLD: how many of its sends the kernel has not
+				  ended */
+	};
 	uint64_t offset;
 	struct object *object; /* whose fd it is; NULL for open, timer */
 	struct driver *driver;
@@ -95,6 +108,9 @@ struct backend {
 	/* The owner thread is dead: end everything in flight without it. */
 	void (*inherit)(struct driver *driver);
 
+	/* Whether to ask for REQUEST_MAY_HOLD in a write of that many bytes.  May be NULL: never.
+	 */
+	bool (*holds)(const struct object *object, uint32_t length);
 	void (*start)(struct request *request);
 	void (*cancel)(struct request *request);
 	/* True when the system has not seen it, and now never will: it is the caller's again. */

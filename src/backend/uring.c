@@ -57,6 +57,8 @@ static void cancel(struct request *request)
 {
 	struct uring_state *state = uring_state_of(request->driver);
 
+	if (request->state == REQUEST_HELD)
+		return;
 	if (request->state == REQUEST_SUBMITTED) {
 		list_remove(&request->link);
 		list_append(&state->cancels, &request->link);
@@ -174,6 +176,22 @@ static int64_t close_failed(const struct request *request, int64_t error)
 	return error == -EINTR ? 0 : error;
 }
 
+/*
+ * Sending without a copy was refused: by a kernel that does not know how (or how to report it,
+ * before 6.2), or for lack of memory that may be locked.  Then with a copy.
+ */
+static bool send_copying(struct uring_state *state, struct request *request, int64_t error)
+{
+	if (request->code != REQUEST_WRITE || (request->flags & REQUEST_MAY_HOLD) == 0 ||
+	    (error != -EINVAL && error != -EOPNOTSUPP && error != -ENOMEM))
+		return false;
+	if (error != -ENOMEM)
+		state->copied = URING_COPIED_MAX;
+	request->flags &= ~REQUEST_MAY_HOLD;
+	again(state, request, STAGE_DIRECT);
+	return true;
+}
+
 static void failed(struct uring_state *state, struct request *request, int64_t error)
 {
 	if (request->code == REQUEST_CLOSE)
@@ -188,6 +206,8 @@ static void failed(struct uring_state *state, struct request *request, int64_t e
 		again(state, request, STAGE_BACKOFF);
 	else if (error == -ENOBUFS && request->code == REQUEST_RECEIVE)
 		starve(state, request);
+	else if (send_copying(state, request, error))
+		return;
 	else if ((error == -EOPNOTSUPP || error == -EINVAL) && writes_pipe(request) &&
 		 request->stage == STAGE_DIRECT) {
 		state->plain_writes = true;
@@ -214,13 +234,35 @@ static void take_view(struct uring_state *state, struct request *request, int64_
 		uring_pool_give(state, view);
 }
 
+/*
+ * The kernel is done with memory that it sent from.  Where the way to the peer makes it copy all
+ * the same (always on loopback), not copying only costs more.
+ */
+static void let_go(struct uring_state *state, struct request *request, uint32_t usage)
+{
+	check(request->held > 0);
+	if (state->copied < URING_COPIED_MAX)
+		state->copied = (usage & COMPAT_NOTIF_COPIED) != 0 ? state->copied + 1 : 0;
+	request->held--;
+	if (request->held > 0 || request->state != REQUEST_HELD)
+		return;
+	list_remove(&request->link);
+	complete(request, 0);
+}
+
 static void completed(struct driver *driver, struct request *request, int64_t result,
 		      uint32_t flags)
 {
 	struct uring_state *state = uring_state_of(driver);
 
+	if ((flags & IORING_CQE_F_NOTIF) != 0) {
+		let_go(state, request, (uint32_t)result);
+		return;
+	}
 	check(request->state == REQUEST_SUBMITTED);
 	list_remove(&request->link);
+	if ((flags & IORING_CQE_F_MORE) != 0)
+		request->held++;
 	if (request->code == REQUEST_RECEIVE && request->stage == STAGE_DIRECT)
 		take_view(state, request, result, flags);
 	if (request->stage == STAGE_POLLING && result != -ECANCELED)
@@ -237,6 +279,9 @@ static void completed(struct driver *driver, struct request *request, int64_t re
 		complete(request, uring_length(request));
 	else
 		complete(request, result);
+	/* It is still there: who has it waits for the kernel. */
+	if ((flags & IORING_CQE_F_MORE) != 0 && request->state == REQUEST_HELD)
+		list_append(&state->submitted, &request->link);
 }
 
 static void reap(struct driver *driver)
@@ -488,11 +533,23 @@ static void inherit(struct driver *driver)
 	while ((link = list_take(&state->submitted)) != NULL) {
 		struct request *request = container_of(link, struct request, link);
 
+		/* What was sent and not acknowledged the kernel only reads, from pages of its own
+		 * count; and who was to be told is gone. */
+		if (request->code == REQUEST_WRITE && (request->flags & REQUEST_MAY_HOLD) != 0)
+			request->held = 0;
 		if (request->code == REQUEST_CLOSE)
 			complete(request, take_back(request) ? sys.close(request->fd) : 0);
 		else
 			complete(request, ABIO_E_CANCELED);
 	}
+}
+
+/* From how much on it pays: below, locking the pages costs more than copying them. */
+static bool holds(const struct object *object, uint32_t length)
+{
+	return object->class->kind == ABIO_KIND_TCP && length >= URING_HOLD_LEAST &&
+	       uring_state_of(object->driver)->copied < URING_COPIED_MAX &&
+	       uring_sends_without_copy();
 }
 
 static void unwatch(struct object *object)
@@ -508,6 +565,7 @@ const struct backend uring_backend = {
 	.forget = forget,
 	.bind = bind_thread,
 	.inherit = inherit,
+	.holds = holds,
 	.start = start,
 	.cancel = cancel,
 	.take_back = take_back,

@@ -17,6 +17,9 @@ enum uring_stage {
 	STAGE_BACKOFF, /* waits a moment, then once more */
 };
 
+#define URING_HOLD_LEAST 16384u
+#define URING_COPIED_MAX 8u /* sends in a row that were to be without a copy and were not */
+
 struct uring_state {
 	struct io_uring ring;
 	struct list pending;   /* not in the submission queue yet */
@@ -25,6 +28,7 @@ struct uring_state {
 	struct list starved;   /* receives waiting for a view */
 	struct io_uring_buf_ring *buffers;
 	uint32_t buffers_free; /* how many the kernel has */
+	uint32_t copied;       /* in a row; at URING_COPIED_MAX it stays, and sends copy */
 	bool deferred;
 	bool reaped;       /* a completion was seen since the last drain */
 	bool doubted;      /* it may have rung before that drain */
@@ -51,6 +55,8 @@ void uring_pool_recycle(struct driver *driver, struct list *views);
 
 /* uring_trial.c: whether rings work here.  0 or why not; asked once per process and kind. */
 int32_t uring_trial(bool deferred);
+/* Whether the kernel has the request for it; after a trial. */
+bool uring_sends_without_copy(void);
 /* Sets up a ring the way drivers use it; `ring` is untouched on failure. */
 int32_t uring_setup(struct io_uring *ring, bool deferred, uint32_t entries, uint32_t completions,
 		    int32_t event_fd);

@@ -58,12 +58,22 @@ static void prepare_message(struct request *request, struct io_uring_sqe *sqe)
 		io_uring_prep_sendmsg(sqe, request->fd, message, MSG_NOSIGNAL);
 }
 
-static void prepare_socket(struct request *request, struct io_uring_sqe *sqe)
+static bool without_copy(const struct uring_state *state, const struct request *request)
+{
+	return (request->flags & REQUEST_MAY_HOLD) != 0 && request->length >= URING_HOLD_LEAST &&
+	       state->copied < URING_COPIED_MAX;
+}
+
+static void prepare_socket(const struct uring_state *state, struct request *request,
+			   struct io_uring_sqe *sqe)
 {
 	if (request->iovecs != NULL)
 		prepare_message(request, sqe);
 	else if (request->code == REQUEST_READ)
 		io_uring_prep_recv(sqe, request->fd, request->data, request->length, 0);
+	else if (without_copy(state, request))
+		io_uring_prep_send_zc(sqe, request->fd, request->data, request->length,
+				      MSG_NOSIGNAL, COMPAT_SEND_ZC_REPORT_USAGE);
 	else
 		io_uring_prep_send(sqe, request->fd, request->data, request->length, MSG_NOSIGNAL);
 }
@@ -92,7 +102,7 @@ static void prepare_stream(struct uring_state *state, struct request *request,
 			   struct io_uring_sqe *sqe)
 {
 	if (request->object->class->socket) {
-		prepare_socket(request, sqe);
+		prepare_socket(state, request, sqe);
 		return;
 	}
 	prepare_file(request, sqe, (uint64_t)-1);

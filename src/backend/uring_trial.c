@@ -28,6 +28,13 @@ static const uint8_t needed[] = {
 	IORING_OP_POLL_ADD,     IORING_OP_STATX,
 };
 
+static _Atomic bool sends_without_copy;
+
+bool uring_sends_without_copy(void)
+{
+	return atomic_load_explicit(&sends_without_copy, memory_order_relaxed);
+}
+
 int32_t uring_setup(struct io_uring *ring, bool deferred, uint32_t entries, uint32_t completions,
 		    int32_t event_fd)
 {
@@ -78,6 +85,9 @@ static int32_t probe(struct io_uring *ring)
 		    (answer->ops[needed[i]].flags & IO_URING_OP_SUPPORTED) == 0)
 			error = -ENOSYS;
 	}
+	if (error >= 0 && answer->last_op >= IORING_OP_SEND_ZC)
+		atomic_store(&sends_without_copy,
+			     (answer->ops[IORING_OP_SEND_ZC].flags & IO_URING_OP_SUPPORTED) != 0);
 	platform_release(answer);
 	return (int32_t)error;
 }

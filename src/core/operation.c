@@ -233,12 +233,54 @@ static void leave(struct operation *operation)
 		object->writer = NULL;
 }
 
+static void let_go(struct request *request, int64_t result)
+{
+	struct operation *operation = operation_of(request);
+
+	(void)result;
+	operation_finish(operation, (int64_t)operation->offset);
+}
+
+/*
+ * The result is known, but the kernel still reads the buffer: an event of its own takes the result
+ * ahead, and the operation stays behind for the buffer alone.  The object is done with it: it can
+ * write on, and close.
+ */
+static void hold(struct operation *operation, int64_t result)
+{
+	struct operation *ahead = operation->extra;
+	struct object *object = operation->object;
+	struct abio_event *event = operation_event(ahead);
+
+	ahead->node.consumed = consumed;
+	event->token = operation->token;
+	event->result = result;
+	event->progress = operation->progress;
+	event->flags = ABIO_EVENT_MORE;
+	list_remove(&operation->node.link);
+	list_append(&operation->driver->operations, &operation->node.link);
+	object->writer = NULL;
+	operation->extra = NULL;
+	operation->object = NULL;
+	operation->offset = (uint64_t)result;
+	operation->request.object = NULL;
+	operation->request.state = REQUEST_HELD;
+	operation->request.done = let_go;
+	driver_post(operation->driver, &ahead->node);
+	outbox_continue(object);
+	object_settle(object);
+}
+
 void operation_finish(struct operation *operation, int64_t result)
 {
 	struct object *object = operation->object;
 	struct abio_event *event;
 
 	check(!operation->finished && operation->request.state == REQUEST_IDLE);
+	if (operation->may_hold && operation->request.held > 0) {
+		hold(operation, result);
+		return;
+	}
 	operation->finished = true;
 	leave(operation);
 	event = operation_event(operation);

@@ -10,9 +10,12 @@
 
 #include "abio.h"
 
-#define COMPAT_RWF_NOSIGNAL    0x00000100 /* Linux 6.18: no SIGPIPE from this write */
-#define COMPAT_RING_REGISTERED 1 /* liburing: in int_flags, enter_ring_fd is a thread's own index \
-				  */
+#define COMPAT_RWF_NOSIGNAL         0x00000100 /* Linux 6.18: no SIGPIPE from this write */
+#define COMPAT_SEND_ZC_REPORT_USAGE (1u << 3)  /* Linux 6.2 */
+#define COMPAT_NOTIF_COPIED         (1u << 31) /* in the result of its notification */
+#define COMPAT_RING_REGISTERED                                             \
+	1 /* liburing: in int_flags, enter_ring_fd is a thread's own index \
+	   */
 
 _Static_assert(sizeof(struct io_uring_sqe) == 64, "submission entry");
 _Static_assert(sizeof(struct io_uring_cqe) == 16, "completion entry");

@@ -265,6 +265,22 @@ static int64_t try_inline(const struct transfer *transfer, uint64_t total, uint6
 	return ABIO_WOULD_BLOCK;
 }
 
+/* An event for the result alone, should the kernel need the buffer for longer. */
+static bool prepare_hold(struct operation *operation, const struct transfer *transfer,
+			 uint64_t total)
+{
+	struct driver *driver = operation->driver;
+
+	if (transfer->buffer == NULL || transfer->code != REQUEST_WRITE ||
+	    transfer->object->class->perform != NULL || driver->backend->holds == NULL ||
+	    !driver->backend->holds(transfer->object, (uint32_t)total))
+		return true;
+	operation->extra = operation_create(driver, NULL, 0);
+	operation->may_hold = true;
+	operation->request.flags = REQUEST_MAY_HOLD;
+	return operation->extra != NULL;
+}
+
 int32_t transfer_start(const struct transfer *transfer)
 {
 	struct object *object = transfer->object;
@@ -287,6 +303,10 @@ int32_t transfer_start(const struct transfer *transfer)
 	operation = create(transfer, whole, &first, total);
 	if (operation == NULL)
 		return PLATFORM_NO_MEMORY;
+	if (!prepare_hold(operation, transfer, total)) {
+		operation_discard(operation);
+		return PLATFORM_NO_MEMORY;
+	}
 	if (now) {
 		int64_t result = try_inline(transfer, total, &progress);
 

@@ -45,6 +45,31 @@ struct abio_event lent_finish(struct test *t, uint64_t token, abio_buffer buffer
 	return event;
 }
 
+struct abio_event lent_result(struct test *t, uint64_t token, abio_buffer buffer)
+{
+	struct abio_event event = test_ahead(t, token);
+
+	if ((event.flags & ABIO_EVENT_MORE) == 0) {
+		assert_int_equal(event.flags, ABIO_EVENT_BUFFER);
+		assert_int_equal(event.handle, buffer);
+	} else {
+		assert_int_equal(event.flags, ABIO_EVENT_MORE);
+		assert_int_equal(event.handle, 0);
+	}
+	return event;
+}
+
+void lent_return(struct test *t, const struct abio_event *ahead, abio_buffer buffer)
+{
+	struct abio_event event;
+
+	if ((ahead->flags & ABIO_EVENT_MORE) == 0)
+		return;
+	event = lent_finish(t, ahead->token, buffer);
+	assert_int_equal(event.result, ahead->result);
+	assert_int_equal(event.progress, ahead->progress);
+}
+
 /* ---- addresses ------------------------------------------------------------------------------- */
 
 static uintptr_t first;

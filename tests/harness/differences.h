@@ -9,6 +9,8 @@
 enum test_difference {
 	/* abio_driver_shutdown: operations end inside it on epoll, later on io_uring. */
 	DIFFERS_SHUTDOWN_COUNT,
+	/* The result of a large owned write may come ahead of its buffer: io_uring, TCP. */
+	DIFFERS_RESULT_AHEAD,
 };
 
 #endif

@@ -224,6 +224,7 @@ bool test_differs(const struct test *t, enum test_difference row)
 {
 	switch (row) {
 	case DIFFERS_SHUTDOWN_COUNT:
+	case DIFFERS_RESULT_AHEAD:
 		return test_is_uring(t);
 	}
 	return false;
@@ -378,24 +379,41 @@ struct abio_event test_event(struct test *t)
 	return test_event_on(t, t->driver);
 }
 
-struct abio_event test_finish_on(struct test *t, abio_driver driver, uint64_t token)
+static bool ends(const struct abio_event *event, uint64_t token, bool ahead)
+{
+	if (event->token != token || (event->flags & ABIO_EVENT_WAKE) != 0)
+		return false;
+	if ((event->flags & ABIO_EVENT_MORE) != 0)
+		return ahead && (event->flags & ABIO_EVENT_VIEW) == 0;
+	return true;
+}
+
+static struct abio_event await(struct test *t, abio_driver driver, uint64_t token, bool ahead)
 {
 	struct kept **link = &t->own->kept;
 	struct abio_event event;
 
 	while (*link != NULL) {
-		if ((*link)->driver == driver && (*link)->event.token == token &&
-		    ((*link)->event.flags & (ABIO_EVENT_MORE | ABIO_EVENT_WAKE)) == 0)
+		if ((*link)->driver == driver && ends(&(*link)->event, token, ahead))
 			return unkeep(t, link);
 		link = &(*link)->next;
 	}
 	for (;;) {
 		event = wait_for_event(t, driver);
-		if (event.token == token &&
-		    (event.flags & (ABIO_EVENT_MORE | ABIO_EVENT_WAKE)) == 0)
+		if (ends(&event, token, ahead))
 			return event;
 		keep(t, driver, &event);
 	}
+}
+
+struct abio_event test_finish_on(struct test *t, abio_driver driver, uint64_t token)
+{
+	return await(t, driver, token, false);
+}
+
+struct abio_event test_ahead(struct test *t, uint64_t token)
+{
+	return await(t, t->driver, token, true);
 }
 
 struct abio_event test_finish(struct test *t, uint64_t token)

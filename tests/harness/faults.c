@@ -224,6 +224,7 @@ static void cut_entry(struct io_uring_sqe *sqe)
 	case IORING_OP_WRITE:
 	case IORING_OP_RECV:
 	case IORING_OP_SEND:
+	case IORING_OP_SEND_ZC:
 		sqe->len = (uint32_t)allowed(sqe->len);
 		break;
 	case IORING_OP_READV:
@@ -296,7 +297,8 @@ static void edit_entries(struct io_uring *ring)
 static void patch_completion(const struct io_uring *ring, struct io_uring_cqe *cqe)
 {
 	for (uint32_t i = 0; i < patch_count; i++) {
-		if (patches[i].ring != ring || patches[i].user_data != cqe->user_data)
+		if (patches[i].ring != ring || patches[i].user_data != cqe->user_data ||
+		    (cqe->flags & IORING_CQE_F_NOTIF) != 0)
 			continue;
 		cqe->res = -patches[i].error;
 		patches[i] = patches[--patch_count];

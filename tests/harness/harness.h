@@ -149,6 +149,11 @@ struct abio_event test_event_on(struct test *t, abio_driver driver);
 /* The terminal event of an operation; what comes before it for others is kept for them. */
 struct abio_event test_finish(struct test *t, uint64_t token);
 struct abio_event test_finish_on(struct test *t, abio_driver driver, uint64_t token);
+/*
+ * The event with its result, which may come ahead of the terminal one that brings the buffer: then
+ * it says ABIO_EVENT_MORE.
+ */
+struct abio_event test_ahead(struct test *t, uint64_t token);
 /* Its result. */
 int64_t test_result(struct test *t, uint64_t token);
 /* Takes what is there without waiting, for later; how many events. */
@@ -168,7 +173,8 @@ uint64_t test_read_at(struct test *t, abio_io io, void *data, uint32_t length, u
 
 /* ---- objects and their peers ----------------------------------------------------------------- */
 
-/* Released with the case, an io or a buffer.  Those that events and the functions below bring are known already. */
+/* Released with the case, an io or a buffer.  Those that events and the functions below bring are
+ * known already. */
 void test_own(struct test *t, abio_io io);
 /* A raw descriptor, closed with the case. */
 int test_own_fd(struct test *t, int fd);
