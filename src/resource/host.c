@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "inbuf.h"
 #include "platform.h"
 #include "request.h"
 #include "traits.h"
@@ -157,8 +158,7 @@ static void offer_reading(struct host *host)
 
 	class->read = &stream_read_slots;
 	class->owned_read = &owned_read_slots;
-	if (host->as_read.try_read != NULL || host->as_buf_read.try_fill_buf != NULL)
-		class->try_readv = host_try_readv;
+	class->try_readv = host_only_starts_reading(host) ? host_try_ahead : host_try_readv;
 }
 
 static void offer_writing(struct host *host)
@@ -170,8 +170,23 @@ static void offer_writing(struct host *host)
 	class->owned_write = &owned_write_slots;
 	class->buf_write = &stream_buf_write_slots;
 	class->try_flush = host_try_flush;
-	if (host->as_write.try_write != NULL)
+	if (host->as_write.try_write != NULL || host->as_write.try_writev != NULL)
 		class->try_writev = host_try_writev;
+	else
+		host_offer_trying(&host->write_slots);
+}
+
+/* A stream of chunks needs the kernel's buffers, a relative seek a buffer of the library's. */
+static void offer_filling(struct host *host)
+{
+	host->buf_read_slots = stream_buf_read_slots;
+	host->buf_read_slots.receive = NULL;
+	host->buf_read_slots.receive_pause = NULL;
+	host->buf_read_slots.receive_resume = NULL;
+	host->buf_read_slots.seek_relative = NULL;
+	host->class.buf_read = &host->buf_read_slots;
+	host->class.try_fill = host_try_fill;
+	host->class.consumed = host_consumed;
 }
 
 /* One call moves all pieces only where the host has a slot for it. */
@@ -197,6 +212,8 @@ static void offer(struct host *host)
 	class->ready = &stream_ready_slots;
 	if (given(&host->as_read.head) || given(&host->as_buf_read.head))
 		offer_reading(host);
+	if (given(&host->as_buf_read.head))
+		offer_filling(host);
 	if (given(&host->as_write.head))
 		offer_writing(host);
 	if (class->read != NULL && class->write != NULL)
@@ -254,6 +271,11 @@ static struct host *create(void *user, uint64_t token)
 		list_init(&host->pending[i]);
 	list_init(&host->pollers);
 	list_init(&host->cancels);
+	list_init(&host->closers);
+	list_init(&host->ahead.link);
+	list_init(&host->ahead.cancel_link);
+	list_init(&host->flush.link);
+	list_init(&host->flush.cancel_link);
 	list_init(&host->chores.link);
 	list_init(&host->released.link);
 	host->user = user;
@@ -262,6 +284,21 @@ static struct host *create(void *user, uint64_t token)
 	host->released.event.data = (uint64_t)(uintptr_t)user;
 	host->released.event.flags = ABIO_EVENT_RELEASED;
 	return host;
+}
+
+/*
+ * Nobody has tried yet.  There is room, mostly; whether there is something to read a host can say
+ * that is told of interest, else the first try_ decides.
+ */
+static uint32_t first_readiness(const struct host *host)
+{
+	uint32_t ready = 0;
+
+	if (host->class.try_writev != NULL)
+		ready |= ABIO_READY_WRITE;
+	if (host->as_object.interest == NULL && !host_only_starts_reading(host))
+		ready |= ABIO_READY_READ;
+	return ready;
 }
 
 int32_t impl_object_create(struct driver *driver, const struct abio_table_head *const *impls,
@@ -280,11 +317,12 @@ int32_t impl_object_create(struct driver *driver, const struct abio_table_head *
 	host->object = object_create(driver, &host->class);
 	if (host->object == NULL)
 		goto out;
-	/* Nobody has asked yet: a host that is not told of interest is taken to be ready, so that
-	 * the first try_ decides. */
-	if (host->as_object.interest == NULL)
-		host->ready = ABIO_READY_READ | ABIO_READY_WRITE;
+	if (host->class.read != NULL && inbuf_of(host->object) == NULL) {
+		object_discard(host->object);
+		goto out;
+	}
 	host->object->own = host;
+	host->ready = first_readiness(host);
 	host->chores.object = host->object;
 	host->chores.driver = driver;
 	driver->hosts++;

@@ -14,6 +14,9 @@
 
 #include "resource.h"
 
+#define HOST_AHEAD                                                                                 \
+	256u             /* bytes of a read that goes ahead to find out whether there is something \
+			  */
 #define HOST_BUCKETS 16u /* of operations the host has, by number */
 
 /* Which direction of a stream a request is of. */
@@ -27,6 +30,7 @@ enum host_lane {
 struct host {
 	struct object_class class; /* the object's: exactly the traits it has */
 	struct write_slots write_slots;
+	struct buf_read_slots buf_read_slots;
 	struct write_at_slots write_at_slots;
 	struct object *object; /* NULL once it is freed */
 	void *user;
@@ -45,13 +49,24 @@ struct host {
 	struct list parked[LANE_COUNT];    /* requests a try_ slot answered with ABIO_WOULD_BLOCK */
 	struct list pollers;               /* REQUEST_READY */
 	struct list behind[LANE_COUNT];    /* requests waiting for the lane */
+	struct list closers;               /* the close, while a read ahead is out */
 	struct request *lane[LANE_COUNT];  /* the one start_ operation in that direction */
 	struct list pending[HOST_BUCKETS]; /* what the host was given and has not completed */
 	struct list cancels;               /* of those, the ones to tell it of: notes */
 	struct request chores;             /* queued while there is something to tell the host */
 	bool busy;                         /* that is */
-	uint64_t calling;                  /* the number whose start_ slot is being called */
-	bool early;                        /* it was completed in there */
+	struct request ahead;              /* host_ahead.c */
+	bool ahead_out;
+	bool came; /* it ended without bytes, and nobody was told yet */
+	int32_t outcome;
+	uint8_t ahead_memory[HOST_AHEAD];
+	uint64_t tried; /* where in the outbox the last try_write ended */
+	bool unflushed; /* something was written since the last flush */
+	bool flush_out;
+	int32_t flush_error; /* which nobody was told yet */
+	struct request flush;
+	uint64_t calling; /* the number whose start_ slot is being called */
+	bool early;       /* it was completed in there */
 	int32_t early_result;
 	uint64_t early_value;
 	bool closed; /* its close slot is done with */
@@ -102,16 +117,36 @@ struct request *host_find(struct host *host, uint64_t op);
 void host_finish(struct host *host, struct request *request, int64_t result, uint64_t value);
 /* What was parked in a direction, and who waits for readiness, tries again. */
 void host_wake(struct host *host);
+void host_start_again(struct driver *driver, struct list *requests);
 /* There may be something to tell the host in the next turn. */
 void host_has_chores(struct host *host);
+
+/* host_ahead.c */
+bool host_only_starts_reading(const struct host *host);
+/* What is ready of an object whose host only starts operations. */
+uint32_t host_ahead_bits(const struct host *host);
+/* Somebody waits until it is readable. */
+void host_go_ahead(struct host *host);
+/* Asks what went ahead to end; whether a close has to wait for that. */
+bool host_end_ahead(struct host *host);
+/* Whether it found the end or an error, which is now the caller's to tell. */
+bool host_take_outcome(struct host *host, int64_t *result);
+int64_t host_try_ahead(struct object *object, const struct abio_iovec *iovecs, uint32_t count);
+void host_offer_trying(struct write_slots *slots);
+/* Of a host that only starts flushes: 0 when the last one is over and nothing was written since. */
+int32_t host_flush_ahead(struct host *host);
 
 /* host_try.c: the class's primitives */
 int64_t host_try_readv(struct object *object, const struct abio_iovec *iovecs, uint32_t count);
 int64_t host_try_writev(struct object *object, const struct abio_iovec *iovecs, uint32_t count);
+int64_t host_try_fill(struct object *object);
+int32_t host_consumed(struct object *object, uint32_t count);
 int32_t host_try_flush(struct object *object);
 int32_t host_ready_now(struct object *object, uint32_t interest);
 /* The raw slots, from inside a visit, which they give the most they may answer. */
 int64_t host_call_read(struct visit *visit, const struct abio_iovec *iovecs, uint32_t count);
+/* The bytes a host has in memory: shown in the object's inbuf. */
+int64_t host_call_fill(struct visit *visit);
 int64_t host_call_write(struct visit *visit, const struct abio_iovec *iovecs, uint32_t count);
 extern const struct accept_slots host_accept_slots;
 

@@ -35,6 +35,7 @@ static enum host_lane lane_of(const struct request *request)
 {
 	switch (request->code) {
 	case REQUEST_READ:
+	case REQUEST_FILL:
 		return LANE_READ;
 	case REQUEST_WRITE:
 	case REQUEST_FLUSH:
@@ -69,6 +70,8 @@ static enum style style_of(const struct host *host, const struct request *reques
 		return either(host->as_read.start_read != NULL, true, STYLE_NONE);
 	case REQUEST_WRITE:
 		return either(host->as_write.start_write != NULL, true, STYLE_NONE);
+	case REQUEST_FILL:
+		return either(false, host->as_buf_read.try_fill_buf != NULL, STYLE_MISSING);
 	case REQUEST_FLUSH:
 		return flush_style(host);
 	case REQUEST_SHUTDOWN:
@@ -172,7 +175,7 @@ static void do_chores(struct host *host)
 
 /* ---- ends ------------------------------------------------------------------------------------ */
 
-static void start_again(struct driver *driver, struct list *requests)
+void host_start_again(struct driver *driver, struct list *requests)
 {
 	struct list *link;
 
@@ -189,9 +192,9 @@ void host_wake(struct host *host)
 
 	for (uint32_t lane = 0; lane < LANE_COUNT; lane++) {
 		if ((host->news & host_bits((enum host_lane)lane)) != 0)
-			start_again(driver, &host->parked[lane]);
+			host_start_again(driver, &host->parked[lane]);
 	}
-	start_again(driver, &host->pollers);
+	host_start_again(driver, &host->pollers);
 	tell_interest(host);
 }
 
@@ -207,7 +210,8 @@ static void forget(struct host *host, struct request *request)
 	if (lane == LANE_NONE || host->lane[lane] != request)
 		return;
 	host->lane[lane] = NULL;
-	start_again(request->driver, &host->behind[lane]);
+	host_start_again(request->driver, &host->behind[lane]);
+	host_start_again(request->driver, &host->pollers);
 }
 
 /* The connection becomes that of whoever accepts, with the reference the host gave. */
@@ -234,11 +238,18 @@ static int64_t outcome(struct host *host, struct request *request, int64_t resul
 			host->object->cursor += (uint64_t)verdict;
 		return result == ABIO_HOST_EOF ? 0 : verdict;
 	case REQUEST_READ_AT:
+	case REQUEST_FILL:
 		return result == ABIO_HOST_EOF ? 0 : verdict;
 	case REQUEST_WRITE:
-		if (verdict > 0)
+		if (verdict > 0) {
 			host->object->cursor += (uint64_t)verdict;
+			host->unflushed = true;
+		}
 		return verdict;
+	case REQUEST_FLUSH:
+		if (verdict > 0)
+			host->unflushed = false;
+		return verdict > 0 ? 0 : verdict;
 	case REQUEST_WRITE_AT:
 		return verdict;
 	case REQUEST_SEEK:
@@ -431,6 +442,8 @@ static int64_t call_try(struct visit *visit)
 	switch (request->code) {
 	case REQUEST_READ:
 		return host_call_read(visit, iovecs, count);
+	case REQUEST_FILL:
+		return host_call_fill(visit);
 	case REQUEST_WRITE:
 		return host_call_write(visit, iovecs, count);
 	case REQUEST_ACCEPT:
@@ -476,14 +489,18 @@ static void attempt(struct host *host, struct request *request)
 static void wait_until_ready(struct host *host, struct request *request)
 {
 	struct object *object = host->object;
+	bool reading = (request->flags & ABIO_INTEREST_READ) != 0;
 	int32_t bits = host_ready_now(object, request->flags);
 
-	if ((request->flags & ABIO_INTEREST_READ) != 0 && inbuf_left(object) > 0)
+	if (reading && inbuf_left(object) > 0)
 		bits |= ABIO_READY_READ;
-	if (bits != 0)
+	if (bits != 0) {
 		request_finish(request, bits);
-	else
-		park(host, request, &host->pollers);
+		return;
+	}
+	park(host, request, &host->pollers);
+	if (reading && host_only_starts_reading(host))
+		host_go_ahead(host);
 }
 
 static int64_t from_inbuf(const struct request *request)
@@ -495,12 +512,34 @@ static int64_t from_inbuf(const struct request *request)
 	return inbuf_read(request->object, request->iovecs, request->count);
 }
 
+/* What was read ahead goes first.  The read ahead itself has nothing to do when there is some. */
+static bool read_already(struct host *host, struct request *request)
+{
+	int64_t result = ABIO_E_CANCELED;
+
+	if (request->code != REQUEST_READ && request->code != REQUEST_FILL)
+		return false;
+	if (inbuf_left(host->object) > 0) {
+		if (request->code == REQUEST_FILL)
+			result = inbuf_left(host->object);
+		else if (request != &host->ahead)
+			result = from_inbuf(request);
+	} else if (request == &host->ahead || !host_take_outcome(host, &result)) {
+		return false;
+	}
+	request_finish(request, result);
+	return true;
+}
+
 static void perform(struct host *host, struct request *request)
 {
 	enum host_lane lane = lane_of(request);
 
-	if (request->code == REQUEST_READ && inbuf_left(host->object) > 0) {
-		request_finish(request, from_inbuf(request));
+	if (read_already(host, request))
+		return;
+	if (request->code == REQUEST_CLOSE && host_end_ahead(host)) {
+		request->state = REQUEST_WAITING;
+		list_append(&host->closers, &request->link);
 		return;
 	}
 	switch (style_of(host, request)) {

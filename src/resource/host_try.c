@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "inbuf.h"
-#include "traits.h"
+#include "transfer.h"
 
 /* Who reads or writes while a slot is tried on the spot. */
 static struct operation on_the_spot;
@@ -77,7 +77,45 @@ static uint64_t total(const struct abio_iovec *iovecs, uint32_t count)
 	return sum;
 }
 
-/* Read of a host that has its bytes in memory. */
+/* ---- reading ------------------------------------------------------------------------------- */
+
+int64_t host_call_fill(struct visit *visit)
+{
+	const struct host *host = visit->host;
+	const void *data = NULL;
+	int32_t result = host->as_buf_read.try_fill_buf(host->user, &data);
+
+	if (result > 0 && data == NULL)
+		return 0;
+	if (result > 0)
+		inbuf_show(host->object, writable(data), (uint32_t)result);
+	return result;
+}
+
+int64_t host_try_fill(struct object *object)
+{
+	struct visit visit VISIT(left) = { .host = host_of(object), .lane = LANE_READ };
+
+	begin(&visit);
+	visit.result = host_call_fill(&visit);
+	return visit.result == ABIO_HOST_EOF ? 0 : answer(&visit);
+}
+
+/* The bytes are gone from the inbuf whatever the host says. */
+int32_t host_consumed(struct object *object, uint32_t count)
+{
+	struct host *host = host_of(object);
+	struct visit visit VISIT(left) = { .host = host, .lane = LANE_READ };
+
+	if (object->driver == NULL)
+		return 0;
+	begin(&visit);
+	visit.result = host->as_buf_read.consume(host->user, count);
+	object->cursor += count;
+	return visit.result > 0 ? 0 : host_error(visit.result);
+}
+
+/* Read of a host that has its bytes in memory and no try_read. */
 static int64_t read_by_fill(struct host *host, const struct abio_iovec *piece)
 {
 	const void *data = NULL;
@@ -151,8 +189,10 @@ int64_t host_try_writev(struct object *object, const struct abio_iovec *iovecs, 
 	begin(&visit);
 	visit.result = host_call_write(&visit, iovecs, count);
 	result = answer(&visit);
-	if (result > 0)
+	if (result > 0) {
 		object->cursor += (uint64_t)result;
+		visit.host->unflushed = true;
+	}
 	return result;
 }
 
@@ -172,7 +212,7 @@ int32_t host_try_flush(struct object *object)
 	struct host *host = host_of(object);
 
 	if (host->as_write.try_flush == NULL)
-		return host->as_write.start_flush == NULL ? 0 : ABIO_WOULD_BLOCK;
+		return host->as_write.start_flush == NULL ? 0 : host_flush_ahead(host);
 	return inside(host, LANE_WRITE) ? ABIO_E_BUSY : flush_now(host);
 }
 
@@ -184,7 +224,7 @@ int32_t host_ready_now(struct object *object, uint32_t interest)
 		bits |= host_bits(LANE_READ);
 	if ((interest & ABIO_INTEREST_WRITE) != 0)
 		bits |= host_bits(LANE_WRITE);
-	return (int32_t)(host_of(object)->ready & bits);
+	return (int32_t)((host_of(object)->ready | host_ahead_bits(host_of(object))) & bits);
 }
 
 /* ---- accept ---------------------------------------------------------------------------------- */

@@ -1,0 +1,260 @@
+/*
+ * Streams that a host implements, for the cases of every stream: each passes what it is asked on to
+ * a Unix socket underneath, in try style or in completion style, as a binding would.
+ *
+ * What it starts on the socket has tokens of its own, which the events of a case never show: they
+ * are taken out here before a case sees them.
+ */
+#include <stdlib.h>
+
+#include "private.h"
+
+#define TOKEN_MARK ((uint64_t)0xab05 << 48)
+#define TOKEN_MASK ((uint64_t)0xffff << 48)
+#define OP_BITS    32
+#define OP_MASK    (((uint64_t)1 << OP_BITS) - 1)
+#define OP_READS \
+	((uint64_t)1 << 31) /* beside the number of an operation: a result of 0 is the end */
+
+/* Low halves of tokens that are no operation of the library's. */
+#define OP_RELEASED OP_MASK
+#define OP_READABLE (OP_MASK - 1)
+#define OP_WRITABLE (OP_MASK - 2)
+
+/* Of the case that runs. */
+static struct test_private *running;
+
+struct host_stream {
+	abio_io io;
+	abio_io inner;
+	uint64_t number;
+	uint32_t armed; /* ABIO_INTEREST_* that is waited for on the socket */
+	bool gone;
+};
+
+static uint64_t token_of(const struct host_stream *stream, uint64_t op)
+{
+	return TOKEN_MARK | stream->number << OP_BITS | (op & OP_MASK);
+}
+
+/* ---- try style ------------------------------------------------------------------------------- */
+
+static void arm(struct host_stream *stream, uint32_t interest)
+{
+	static const uint64_t tokens[] = { 0, OP_READABLE, OP_WRITABLE };
+
+	for (uint32_t bit = ABIO_INTEREST_READ; bit <= ABIO_INTEREST_WRITE; bit <<= 1) {
+		if ((interest & bit) == 0 || (stream->armed & bit) != 0)
+			continue;
+		if (abio_ready(stream->inner, bit, 0, token_of(stream, tokens[bit])) == 0)
+			stream->armed |= bit;
+	}
+}
+
+static int32_t moved(struct host_stream *stream, int32_t result, uint32_t interest)
+{
+	if (result == ABIO_WOULD_BLOCK)
+		arm(stream, interest);
+	if (result == 0 && interest == ABIO_INTEREST_READ)
+		return ABIO_HOST_EOF;
+	return result;
+}
+
+static int32_t try_read(void *user, void *data, uint32_t length)
+{
+	struct host_stream *stream = user;
+
+	return moved(stream, abio_try_read(stream->inner, data, length, 0), ABIO_INTEREST_READ);
+}
+
+static int32_t try_readv(void *user, const struct abio_iovec *iovecs, uint32_t count)
+{
+	struct host_stream *stream = user;
+
+	return moved(stream, abio_try_readv(stream->inner, iovecs, count, 0), ABIO_INTEREST_READ);
+}
+
+static int32_t try_write(void *user, const void *data, uint32_t length)
+{
+	struct host_stream *stream = user;
+
+	return moved(stream, abio_try_write(stream->inner, data, length, 0), ABIO_INTEREST_WRITE);
+}
+
+static int32_t try_writev(void *user, const struct abio_iovec *iovecs, uint32_t count)
+{
+	struct host_stream *stream = user;
+
+	return moved(stream, abio_try_writev(stream->inner, iovecs, count, 0), ABIO_INTEREST_WRITE);
+}
+
+static int32_t be_interested(void *user, uint32_t interest)
+{
+	arm(user, interest);
+	return 1;
+}
+
+static int32_t close_at_once(void *user, uint64_t op)
+{
+	struct host_stream *stream = user;
+
+	(void)op;
+	abio_release(stream->inner);
+	return 1;
+}
+
+/* ---- completion style ------------------------------------------------------------------------ */
+
+static int32_t begun(int32_t result)
+{
+	return result == 0 ? ABIO_PENDING : result;
+}
+
+static int32_t start_read(void *user, uint64_t op, void *data, uint32_t length)
+{
+	struct host_stream *stream = user;
+
+	return begun(abio_read(stream->inner, data, length, 0, token_of(stream, op | OP_READS)));
+}
+
+static int32_t start_write(void *user, uint64_t op, const void *data, uint32_t length)
+{
+	struct host_stream *stream = user;
+
+	return begun(abio_write(stream->inner, data, length, 0, token_of(stream, op)));
+}
+
+static int32_t start_flush(void *user, uint64_t op)
+{
+	struct host_stream *stream = user;
+
+	return begun(abio_flush(stream->inner, 0, token_of(stream, op)));
+}
+
+static int32_t start_shutdown(void *user, uint64_t op)
+{
+	struct host_stream *stream = user;
+
+	return begun(abio_shutdown(stream->inner, 0, token_of(stream, op)));
+}
+
+static int32_t cancel(void *user, uint64_t op)
+{
+	struct host_stream *stream = user;
+
+	return abio_cancel(stream->inner, token_of(stream, op)) +
+		       abio_cancel(stream->inner, token_of(stream, op | OP_READS)) >=
+	       0;
+}
+
+/* The socket may be closed already, with the whole driver. */
+static int32_t start_close(void *user, uint64_t op)
+{
+	struct host_stream *stream = user;
+	int32_t result = begun(abio_close(stream->inner, 0, token_of(stream, op)));
+
+	return result == ABIO_E_CLOSED ? 1 : result;
+}
+
+/* ---- making them ----------------------------------------------------------------------------- */
+
+#define HEAD(table, name) \
+	.head = { .size = sizeof(struct abio_##table##_impl), .trait = ABIO_TRAIT_##name }
+
+static const struct abio_object_impl try_object = { HEAD(object, OBJECT), .close = close_at_once,
+						    .interest = be_interested };
+static const struct abio_read_impl try_reading = { HEAD(read, READ), .try_read = try_read,
+						   .try_readv = try_readv };
+static const struct abio_write_impl try_writing = { HEAD(write, WRITE), .try_write = try_write,
+						    .try_writev = try_writev,
+						    .start_shutdown = start_shutdown };
+static const struct abio_object_impl start_object = { HEAD(object, OBJECT), .close = start_close,
+						      .cancel = cancel };
+static const struct abio_read_impl start_reading = { HEAD(read, READ), .start_read = start_read };
+static const struct abio_write_impl start_writing = { HEAD(write, WRITE),
+						      .start_write = start_write,
+						      .start_flush = start_flush,
+						      .start_shutdown = start_shutdown };
+
+abio_io hosts_wrap(struct test *t, abio_driver driver, abio_io inner)
+{
+	const struct abio_table_head *tries[] = { &try_object.head, &try_reading.head,
+						  &try_writing.head };
+	const struct abio_table_head *starts[] = { &start_object.head, &start_reading.head,
+						   &start_writing.head };
+	struct test_private *own = t->own;
+	struct host_stream *stream = calloc(1, sizeof(*stream));
+
+	assert_non_null(stream);
+	running = own;
+	own->hosts = grown(own->hosts, own->host_count, &own->host_room,
+			   sizeof(struct host_stream *));
+	stream->number = own->host_count;
+	own->hosts[own->host_count++] = stream;
+	stream->inner = inner;
+	assert_int_equal(abio_object_create(driver, t->style == HOST_TRIES ? tries : starts, 3,
+					    stream, token_of(stream, OP_RELEASED), &stream->io),
+			 0);
+	test_own(t, stream->io);
+	return stream->io;
+}
+
+abio_io hosts_inner(abio_io io)
+{
+	for (size_t i = 0; i < running->host_count; i++) {
+		if (running->hosts[i]->io == io)
+			return running->hosts[i]->inner;
+	}
+	return 0;
+}
+
+static void complete(struct host_stream *stream, uint64_t op, const struct abio_event *event)
+{
+	int64_t result = event->result;
+
+	if (result == 0)
+		result = (op & OP_READS) != 0 ? ABIO_HOST_EOF : 1;
+	abio_object_complete(stream->io, op & ~OP_READS, (int32_t)result, 0);
+}
+
+bool hosts_take(struct test *t, const struct abio_event *event)
+{
+	struct host_stream *stream;
+	uint64_t op = event->token & OP_MASK;
+	uint32_t bit;
+
+	if ((event->token & TOKEN_MASK) != TOKEN_MARK)
+		return false;
+	stream = t->own->hosts[(event->token & ~TOKEN_MASK) >> OP_BITS];
+	if (op == OP_RELEASED) {
+		assert_false(stream->gone);
+		assert_int_equal(event->flags, ABIO_EVENT_RELEASED);
+		assert_int_equal(event->data, (uintptr_t)stream);
+		stream->gone = true;
+	} else if (op == OP_READABLE || op == OP_WRITABLE) {
+		bit = op == OP_READABLE ? ABIO_INTEREST_READ : ABIO_INTEREST_WRITE;
+		stream->armed &= ~bit;
+		if (event->result > 0)
+			abio_object_notify(stream->io, (uint32_t)event->result);
+	} else {
+		complete(stream, op, event);
+	}
+	return true;
+}
+
+const char *hosts_end(struct test *t)
+{
+	struct test_private *own = t->own;
+	const char *complaint = NULL;
+
+	while (own->host_count > 0) {
+		struct host_stream *stream = own->hosts[--own->host_count];
+
+		if (!stream->gone)
+			complaint = "the user of a host-implemented object did not come home";
+		free(stream);
+	}
+	free(own->hosts);
+	own->hosts = NULL;
+	return complaint;
+}
