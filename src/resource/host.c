@@ -273,9 +273,7 @@ static struct host *create(void *user, uint64_t token)
 	list_init(&host->cancels);
 	list_init(&host->closers);
 	list_init(&host->ahead.link);
-	list_init(&host->ahead.cancel_link);
 	list_init(&host->flush.link);
-	list_init(&host->flush.cancel_link);
 	list_init(&host->chores.link);
 	list_init(&host->released.link);
 	host->user = user;

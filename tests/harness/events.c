@@ -57,6 +57,7 @@ void events_poison_hooks(void)
 {
 #if TEST_ASAN
 	sys.receive = raw_receive;
+	sys.receive_message = raw_receive;
 	sys.readv = raw_readv;
 	sys.preadv = raw_preadv;
 	sys.preadv_nowait = raw_preadv_nowait;
