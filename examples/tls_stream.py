@@ -106,10 +106,10 @@ class TlsStream:
 
     async def _receive(self) -> None:
         data = await self.inner.read(PART)
-        if data:
-            self.incoming.write(data)
-        else:
-            self.incoming.write_eof()  # without a goodbye, the next read raises
+        if not data:
+            # Anybody can cut a connection off: that is not the end the peer meant.
+            raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "the peer is gone without a goodbye")
+        self.incoming.write(data)
 
 
 async def connect(host: str, port: int, context: ssl.SSLContext) -> abio.Stream:

@@ -522,6 +522,8 @@ async def an_echo_of_many_small_messages(ends: Ends) -> None:
 @duplex
 async def writing_to_a_peer_that_is_gone_fails(ends: Ends) -> None:
     await ends.far.aclose()
+    if ends.below is not None:
+        await ends.below.aclose()
     with pytest.raises(OSError):
         for _ in range(200):
             await ends.near.write(DATA[:50_000])

@@ -33,6 +33,7 @@ class Ends(NamedTuple):
 
     near: abio.Stream
     far: abio.Stream
+    below: Optional[abio.Stream] = None  # what `far` stands over
 
 
 # ---- sockets and pipes -----------------------------------------------------------------------------
@@ -299,15 +300,15 @@ def over(
 
     @contextlib.asynccontextmanager
     async def wrapped() -> AsyncIterator[Ends]:
-        async with make() as (near, far):
+        async with make() as (near, far, *_):
             async with wrap(far) as outer:
-                yield Ends(near, outer)
+                yield Ends(near, outer, far)
 
     return wrapped
 
 
 def small_buffer(stream: abio.Stream) -> Any:
-    return abio.buffered(stream, 16)
+    return abio.buffered(stream, 1000)
 
 
 def take_all(stream: abio.Stream) -> Any:
@@ -346,6 +347,10 @@ PLAIN: dict[str, Kind] = {
 }
 
 KINDS = dict(PLAIN)
+for _name, _kind in PLAIN.items():
+    KINDS[f"buffered-{_name}"] = _kind._replace(make=over(_kind.make, abio.buffered))
+KINDS["small-tcp"] = Kind(over(tcp, small_buffer))
+KINDS["small-coroutines"] = Kind(over(coroutines, small_buffer), kernel=False)
 KINDS["take-tcp"] = Kind(over(tcp, take_all), duplex=False)
 KINDS["take-try"] = Kind(over(try_style, take_all), duplex=False, kernel=False)
 KINDS["chain-tcp"] = Kind(over(tcp, chain_empty), duplex=False)
