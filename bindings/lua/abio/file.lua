@@ -291,6 +291,14 @@ function File:seek(whence, offset)
 	return floor(position)
 end
 
+-- The position of the handle, which is that of an adopted descriptor, is kept up to date at the end.
+function File:share_position()
+	local code, position = raw.stream_position(self.io)
+	if code == 0 then
+		self.fetched, self.shares = position, true
+	end
+end
+
 -- Closes the file.  Closing twice is harmless.
 function File:close()
 	if self.closed then
@@ -298,6 +306,11 @@ function File:close()
 	end
 	check(self)
 	self.closed = true
+	if self.shares and not self.busy then
+		drop_buffer(self)
+		local operation = self.driver:operation()
+		self.driver:finish(operation, raw.seek(self.io, constants.ABIO_SEEK_START, self.fetched, 0, operation.token))
+	end
 	local result = self.driver:close_io(self)
 	if result < 0 and result ~= errors.codes.CLOSED then
 		return refused(result, self)

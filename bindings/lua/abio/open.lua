@@ -197,6 +197,15 @@ end
 
 -- ---- descriptors -------------------------------------------------------------------------------
 
+-- A file of an adopted descriptor begins where that stands, and leaves it where it ends.
+local function adopted(self, io, label)
+	local object = self:object_of(io, label)
+	if getmetatable(object) == file.File then
+		object:share_position()
+	end
+	return object
+end
+
 -- Makes an object of a descriptor of the host, which then belongs to it; with `duplicate` the host
 -- keeps its own.
 function Driver:adopt(fd, duplicate)
@@ -208,7 +217,7 @@ function Driver:adopt(fd, duplicate)
 	if code < 0 then
 		return refused(code, label)
 	end
-	return self:object_of(io, label)
+	return adopted(self, io, label)
 end
 
 -- The process's own input and outputs, each one object for a driver.  The descriptor stays the host's.
@@ -220,7 +229,7 @@ for fd, name in pairs({ [0] = "stdin", "stdout", "stderr" }) do
 			if code < 0 then
 				return refused(code, name)
 			end
-			known = self:object_of(io, name)
+			known = adopted(self, io, name)
 			self[fd] = known
 		end
 		return known
