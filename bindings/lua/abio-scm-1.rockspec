@@ -38,6 +38,7 @@ build = {
 		["abio.errors"] = "bindings/lua/abio/errors.lua",
 		["abio.file"] = "bindings/lua/abio/file.lua",
 		["abio.generated"] = "bindings/lua/abio/generated.lua",
+		["abio.guest"] = "bindings/lua/abio/guest.lua",
 		["abio.native"] = "bindings/lua/abio/native.lua",
 		["abio.object"] = "bindings/lua/abio/object.lua",
 		["abio.open"] = "bindings/lua/abio/open.lua",

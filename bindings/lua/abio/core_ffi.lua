@@ -130,7 +130,10 @@ local function symbol(library, name)
 	return ok and fn or nil
 end
 
-function core.load(path)
+function core.load(path, present)
+	if present then
+		return nil, "the FFI cannot tell what is loaded"
+	end
 	local ok, library = pcall(ffi.load, path)
 	if not ok then
 		return nil, library
@@ -247,7 +250,14 @@ function core.abi()
 	for index = 0, sizeof(info.hash) - 1 do
 		hash[index + 1] = ("%02x"):format(info.hash[index])
 	end
-	return { major = info.major, minor = info.minor, patch = info.patch, hash = table.concat(hash) }
+	local instance = bit.tohex(info.instance)
+	return {
+		major = info.major,
+		minor = info.minor,
+		patch = info.patch,
+		instance = instance,
+		hash = table.concat(hash),
+	}
 end
 
 function core.clock()
@@ -285,6 +295,10 @@ function core.view(events, index, length)
 		return ""
 	end
 	return string_of(cast("const char *", cast("uintptr_t", event.data)), length)
+end
+
+function core.bytes_at(address, length)
+	return string_of(cast("const char *", cast("uintptr_t", address)), length)
 end
 
 -- ---- what must be given back -------------------------------------------------------------------

@@ -35,6 +35,26 @@ local backend_names = {
 	[constants.ABIO_BACKEND_EPOLL] = "epoll",
 }
 
+local function new(handle)
+	return {
+		handle = handle,
+		operations = {},
+		in_flight = 0,
+		objects = 0,
+		free = {},
+		free_count = 0,
+		last_token = 0,
+		ready = {},
+		ready_first = 1,
+		ready_last = 0,
+		tasks = {},
+		live = 0,
+		failed = {},
+		stepping = false,
+		woken = false,
+	}
+end
+
 local function create(options)
 	options = options or {}
 	local backend = backends[options.backend or "auto"]
@@ -49,26 +69,10 @@ local function create(options)
 	if not object then
 		return errors.refused(handle, "driver")
 	end
-	return setmetatable({
-		held = object,
-		handle = handle,
-		operations = operations,
-		in_flight = 0,
-		objects = 0,
-		free = {},
-		free_count = 0,
-		last_token = 0,
-		batch = core.events(options.events or EVENTS),
-		capacity = options.events or EVENTS,
-		ready = {},
-		ready_first = 1,
-		ready_last = 0,
-		tasks = {},
-		live = 0,
-		failed = {},
-		stepping = false,
-		woken = false,
-	}, Driver)
+	local self = new(handle)
+	self.held, self.operations = object, operations
+	self.batch, self.capacity = core.events(options.events or EVENTS), options.events or EVENTS
+	return setmetatable(self, Driver)
 end
 
 -- ---- operations --------------------------------------------------------------------------------
@@ -116,12 +120,9 @@ function Driver:finish(operation, code, seconds)
 	return result
 end
 
-local function terminal(self, operation, index, result, progress, handle, flags)
-	self:forget(operation)
+-- The terminal event of an operation is here, and its token free again.
+local function ended(operation, result, progress, handle, flags)
 	operation.result, operation.progress, operation.handle, operation.flags = result, progress, handle, flags
-	if operation.addresses and result > 0 then
-		operation.addresses = view(self.batch, index, result * ADDRESS)
-	end
 	operation.done = true
 	if operation.abandoned and handle then
 		raw.release(handle)
@@ -130,6 +131,14 @@ local function terminal(self, operation, index, result, progress, handle, flags)
 		operation.finish(operation)
 	end
 	wake(operation)
+end
+
+local function terminal(self, operation, index, result, progress, handle, flags)
+	self:forget(operation)
+	if operation.addresses and result > 0 then
+		operation.addresses = view(self.batch, index, result * ADDRESS)
+	end
+	ended(operation, result, progress, handle, flags)
 end
 
 local function pump(self, timeout_ns)
@@ -164,7 +173,7 @@ end
 -- ---- tasks that can go on ----------------------------------------------------------------------
 
 -- Makes the descriptor readable: the host has to step.
-local function ring(self)
+function Driver:ring()
 	if not self.woken and self.handle then
 		self.woken = true
 		raw.driver_wake(self.handle)
@@ -177,7 +186,7 @@ function Driver:make_ready(task)
 	self.ready_last = last
 	-- Inside a wait it is a slot that does so, and the wait has to end.
 	if not self.stepping or self.waiting then
-		ring(self)
+		self:ring()
 	end
 end
 
@@ -196,10 +205,6 @@ local function run_ready(self)
 	end
 end
 
-local function has_ready(self)
-	return self.ready_first <= self.ready_last
-end
-
 -- A task nobody has joined has failed: the first is raised, after everything else is done.
 local function raise_failed(self)
 	local task = table.remove(self.failed, 1)
@@ -207,6 +212,19 @@ local function raise_failed(self)
 		task.reported = true
 		task:raise(true)
 	end
+end
+
+-- The same where nobody steps: see guest.lua.
+function Driver:run_ready_tasks()
+	run_ready(self)
+	if self.ready_first <= self.ready_last then
+		self:ring()
+	end
+	raise_failed(self)
+end
+
+local function has_ready(self)
+	return self.ready_first <= self.ready_last
 end
 
 local function enter(self, what)
@@ -254,7 +272,7 @@ function Driver:step(timeout)
 	end
 	self.stepping = false
 	if round == ROUNDS or #self.failed > 1 then
-		ring(self)
+		self:ring()
 	end
 	raise_failed(self)
 	return total + count
@@ -361,6 +379,7 @@ function Driver:info()
 	info.fallback_error = info.fallback_error == 0 and 0 or errors.number(info.fallback_error)
 	info.tasks = self.live
 	info.version = native.version
+	info.instance = native.instance
 	info.library = native.path
 	info.description = native.hash
 	info.calls = core.calls
@@ -380,4 +399,4 @@ Driver.__close = function(self)
 end
 Driver.__name = "abio.driver"
 
-return { Driver = Driver, create = create }
+return { Driver = Driver, create = create, new = new, ended = ended }

@@ -25,6 +25,7 @@ local abio = {
 	now = driver.Driver.now,
 	pause = task.pause,
 	notify = object.notify,
+	attach = require("abio.guest").attach,
 	set_onerror = task.set_onerror,
 }
 

@@ -69,8 +69,13 @@ end
 
 local core = choose()
 
+-- Another language of the process may have loaded it: all must share one copy.
 local function load()
 	local tried = {}
+	local named = os.getenv("ABIO_LIBRARY")
+	if (not named or named == "") and core.load(SONAME, true) then
+		return SONAME
+	end
 	for _, path in ipairs(candidates()) do
 		local ok, message = core.load(path)
 		if ok then
@@ -110,6 +115,8 @@ return {
 	path = path,
 	version = ("%d.%d.%d"):format(abi.major, abi.minor, abi.patch),
 	hash = abi.hash,
+	-- Of the loaded copy: handles are good in another language of the process where it is the same.
+	instance = abi.instance,
 	-- Whether the library was built from the very description that the core was.
 	same_description = abi.hash == core.hash,
 }

@@ -292,18 +292,21 @@ static void bind(lua_State *L, struct library *library, void *loaded)
 	}
 }
 
-/* load(path): true, or nil and why not. */
+/* load(path, present): true, or nil and why not; with `present` only what is loaded already. */
 int core_load(lua_State *L)
 {
 	const char *path = luaL_checkstring(L, 1);
 	const struct abio_api_table *(*api)(uint32_t major);
 	struct library *library;
-	void *loaded = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	void *loaded = dlopen(path,
+			      RTLD_NOW | RTLD_LOCAL | (lua_toboolean(L, 2) ? RTLD_NOLOAD : 0));
 	void *symbol = loaded == NULL ? NULL : dlsym(loaded, "abio_api");
 
 	if (symbol == NULL) {
+		const char *why = dlerror();
+
 		lua_pushnil(L);
-		lua_pushstring(L, dlerror());
+		lua_pushstring(L, why != NULL ? why : "not loaded");
 		return 2;
 	}
 	memcpy(&api, &symbol, sizeof(symbol));

@@ -11,6 +11,7 @@
  * so everything in flight is still whole when the finalizer shuts the driver down and takes its
  * events until it can be closed.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "core.h"
@@ -179,6 +180,7 @@ static int driver_state(lua_State *L)
 static int abi(lua_State *L)
 {
 	struct abio_abi info = { .size = sizeof(info) };
+	char instance[17];
 	luaL_Buffer hash;
 	size_t index;
 
@@ -187,6 +189,9 @@ static int abi(lua_State *L)
 	set_integer(L, "major", info.major);
 	set_integer(L, "minor", info.minor);
 	set_integer(L, "patch", info.patch);
+	snprintf(instance, sizeof(instance), "%016llx", (unsigned long long)info.instance);
+	lua_pushstring(L, instance);
+	lua_setfield(L, -2, "instance");
 	luaL_buffinit(L, &hash);
 	for (index = 0; index < sizeof(info.hash); index++) {
 		luaL_addchar(&hash, "0123456789abcdef"[info.hash[index] >> 4]);
@@ -277,6 +282,18 @@ static int view(lua_State *L)
 		lua_pushliteral(L, "");
 	else
 		lua_pushlstring(L, (const char *)(uintptr_t)event->data, (size_t)length);
+	return 1;
+}
+
+/* bytes_at(address, length): of a view, whose event another language was given. */
+static int bytes_at(lua_State *L)
+{
+	lua_Integer address = luaL_checkinteger(L, 1);
+	lua_Integer length = luaL_checkinteger(L, 2);
+
+	luaL_argcheck(L, length >= 0 && length <= INT32_MAX, 2, "out of range");
+	luaL_argcheck(L, address != 0 || length == 0, 1, "no address");
+	lua_pushlstring(L, (const char *)(uintptr_t)address, (size_t)length);
 	return 1;
 }
 
@@ -419,6 +436,7 @@ static const luaL_Reg functions[] = {
 	{ "events", events_create },
 	{ "event", event },
 	{ "view", view },
+	{ "bytes_at", bytes_at },
 	{ "driver", driver_create },
 	{ "driver_closed", driver_closed },
 	{ "guard", guard_create },
