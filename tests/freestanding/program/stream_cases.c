@@ -367,12 +367,21 @@ static void puts_are_sent_in_order(abio_driver driver)
 	EXPECT_EQUAL(memcmp(in, "first second", 12), 0);
 }
 
+/* R8 of docs/specification.md: the rest of this file, too. */
+static void r8_a_stream_is_served_without_a_system(abio_driver driver)
+{
+	all_is_written_and_exactly_read(driver);
+	buffers_come_home(driver);
+	several_pieces_are_one_transfer(driver);
+}
+
 #define ITEM(function)              \
 	{                           \
 #function, function \
 	}
 
 const struct freestanding_case stream_cases[] = {
+	ITEM(r8_a_stream_is_served_without_a_system),
 	ITEM(a_read_waits_for_bytes),
 	ITEM(all_is_written_and_exactly_read),
 	ITEM(the_end_comes_too_early),
