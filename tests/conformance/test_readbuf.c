@@ -569,6 +569,33 @@ static void half_streams_are_read_to_their_end(struct test *t)
 	assert_int_equal(lent_finish(t, to_end(t, halves[0], buffer), buffer).result, 0);
 }
 
+static void buffered_readers_are_read_to_their_end(struct test *t)
+{
+	abio_buffer buffer = lent_buffer(t, 5);
+	struct abio_event event;
+	char *data = test_memory(t, 16);
+	const void *view = NULL;
+	abio_io stream;
+	abio_io reader = 0;
+	int peer = test_reader(t, &stream);
+
+	assert_int_equal(abio_buf_reader(stream, 4, 0, &reader), 0);
+	test_own(t, reader);
+	test_send(peer, "abcdefghijkl", 12);
+	assert_int_equal(test_result(t, START(t, abio_read_exact, reader, data, 1, 0)), 1);
+	event = lent_finish(t, to_end(t, reader, buffer), buffer);
+	assert_int_equal(event.result, ABIO_E_LIMIT);
+	assert_memory_equal(lent_data(buffer), "bcdef", 5);
+	/* In order, through whatever is asked next. */
+	assert_true(abio_try_fill_buf(reader, &view) > 0);
+	assert_memory_equal(view, "g", 1);
+	assert_int_equal(test_result(t, START(t, abio_read_exact, reader, data, 6, 0)), 6);
+	assert_memory_equal(data, "ghijkl", 6);
+	test_close_fd(t, peer);
+	assert_int_equal(abio_buffer_set(buffer, 0, 0), 0);
+	assert_int_equal(lent_finish(t, to_end(t, reader, buffer), buffer).result, 0);
+}
+
 static void files_are_read_to_the_end_from_the_cursor(struct test *t)
 {
 	abio_io file = test_file(t, test_path(t), 0, 0);
@@ -790,6 +817,7 @@ static const struct test_case cases[] = {
 	STREAMS(closing_ends_read_to_end),
 	STREAMS(a_large_stream_is_read_to_its_end),
 	SOCKETS(half_streams_are_read_to_their_end),
+	STREAMS(buffered_readers_are_read_to_their_end),
 	CASE(files_are_read_to_the_end_from_the_cursor),
 	CASE(files_that_lie_about_their_length_are_read_to_the_end),
 	STREAMS(write_allv_writes_all_pieces),

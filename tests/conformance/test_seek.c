@@ -46,7 +46,7 @@ static void assert_next(struct test *t, abio_io io, const char *bytes)
 	uint32_t length = (uint32_t)strlen(bytes);
 	char *data = test_memory(t, 16);
 
-	assert_int_equal(test_result(t, test_read(t, io, data, length)), length);
+	assert_int_equal(test_result(t, test_read_exact(t, io, data, length)), length);
 	assert_memory_equal(data, bytes, length);
 }
 
@@ -295,6 +295,122 @@ static void the_systems_cursor_is_not_moved(struct test *t)
 	assert_int_equal(lseek(test_fd_of(file), 0, SEEK_CUR), 1);
 }
 
+/* ---- through buffered readers ---------------------------------------------------------------- */
+
+static abio_io buffered(struct test *t, abio_io file, uint32_t capacity)
+{
+	abio_io reader = 0;
+
+	assert_int_equal(abio_buf_reader(file, capacity, 0, &reader), 0);
+	test_own(t, reader);
+	return reader;
+}
+
+/* What was read ahead is not what was read. */
+static void a_buffered_reader_stands_where_its_next_byte_is(struct test *t)
+{
+	abio_io file = ten_bytes(t);
+	abio_io reader = buffered(t, file, 4);
+
+	assert_int_equal(position_of(reader), 0);
+	assert_next(t, reader, "01");
+	assert_int_equal(position_of(reader), 2);
+	assert_int_equal(seek(t, reader, ABIO_SEEK_CURRENT, 1), 3);
+	assert_int_equal(position_of(reader), 3);
+	assert_next(t, reader, "3");
+	assert_int_equal(seek(t, reader, ABIO_SEEK_CURRENT, -4), 0);
+	assert_next(t, reader, "0");
+	assert_int_equal(seek(t, reader, ABIO_SEEK_END, -2), 8);
+	assert_next(t, reader, "8");
+	assert_int_equal(test_result(t, START(t, abio_rewind, reader, 0)), 0);
+	assert_int_equal(length_of(t, reader), 10);
+	assert_next(t, reader, "0");
+	assert_int_equal(seek(t, reader, ABIO_SEEK_START, 5), 5);
+	assert_next(t, reader, "56");
+}
+
+static void a_refused_seek_leaves_what_was_read_ahead(struct test *t)
+{
+	abio_io reader = buffered(t, ten_bytes(t), 8);
+
+	assert_next(t, reader, "012");
+	assert_int_equal(seek(t, reader, ABIO_SEEK_CURRENT, -4), ABIO_E_ARGUMENT);
+	assert_int_equal(seek(t, reader, ABIO_SEEK_START, -1), ABIO_E_ARGUMENT);
+	assert_int_equal(seek(t, reader, ABIO_SEEK_CURRENT, INT64_MIN), ABIO_E_ARGUMENT);
+	assert_int_equal(abio_seek(reader, 9, 0, 0, 1), ABIO_E_ARGUMENT);
+	assert_int_equal(position_of(reader), 3);
+	assert_next(t, reader, "3456789");
+}
+
+static void a_seek_passes_through_two_readers(struct test *t)
+{
+	abio_io file = ten_bytes(t);
+	abio_io reader = buffered(t, buffered(t, file, 3), 5);
+
+	assert_next(t, reader, "0");
+	assert_int_equal(position_of(reader), 1);
+	assert_int_equal(seek(t, reader, ABIO_SEEK_CURRENT, 3), 4);
+	assert_next(t, reader, "4");
+	assert_int_equal(seek(t, reader, ABIO_SEEK_END, -1), 9);
+	assert_next(t, reader, "9");
+	assert_int_equal(length_of(t, reader), 10);
+	assert_int_equal(position_of(reader), 10);
+}
+
+/* Its own answer is at once, that of what is underneath in the event. */
+static void a_seek_of_a_reader_finds_its_file_in_use(struct test *t)
+{
+	abio_io file = ten_bytes(t);
+	abio_io reader = buffered(t, file, 4);
+	uint64_t length = START(t, abio_stream_len, file, 0);
+	uint64_t position;
+
+	assert_int_equal(abio_stream_position(reader, &position), ABIO_E_BUSY);
+	assert_int_equal(seek(t, reader, ABIO_SEEK_START, 2), ABIO_E_BUSY);
+	assert_int_equal(test_result(t, length), 10);
+	assert_int_equal(seek(t, reader, ABIO_SEEK_START, 2), 2);
+	assert_next(t, reader, "23");
+}
+
+static void a_cancelled_seek_of_a_reader_says_whether_it_moved(struct test *t)
+{
+	abio_io reader = buffered(t, ten_bytes(t), 4);
+	uint64_t token;
+	int64_t result;
+
+	assert_next(t, reader, "01");
+	token = START(t, abio_seek, reader, ABIO_SEEK_END, -2, 0);
+	assert_int_equal(abio_cancel(reader, token), 1);
+	result = test_result(t, token);
+	assert_true(result == ABIO_E_CANCELED || result == 8);
+	assert_int_equal(position_of(reader), result == 8 ? 8 : 2);
+	assert_next(t, reader, result == 8 ? "89" : "23456789");
+}
+
+static void a_device_has_the_length_it_says(struct test *t)
+{
+	static const char *const devices[] = { "/dev/vda", "/dev/sda", "/dev/nvme0n1",
+					       "/dev/loop0" };
+	struct abio_open_options options = { .size = sizeof(options), .access = ABIO_ACCESS_READ };
+
+	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+		struct abio_event event = test_finish(t, START(t, abio_open, t->driver, devices[i],
+							       (uint32_t)strlen(devices[i]),
+							       &options));
+		off_t end;
+
+		if (event.result < 0)
+			continue;
+		end = lseek(test_fd_of(event.handle), 0, SEEK_END);
+		if (end <= 0)
+			continue;
+		assert_int_equal(length_of(t, event.handle), end);
+		assert_int_equal(seek(t, event.handle, ABIO_SEEK_END, -512), end - 512);
+		return;
+	}
+	test_skip(t, "no block device can be read here");
+}
+
 static const struct test_case cases[] = {
 	CASE(a_seek_from_the_start_moves_reads_and_writes),
 	CASE(a_seek_from_the_position_goes_both_ways),
@@ -314,6 +430,12 @@ static const struct test_case cases[] = {
 	STREAMS(what_is_not_seekable_has_no_seek),
 	CASE(a_descriptor_of_a_dead_file_keeps_its_length),
 	CASE(the_systems_cursor_is_not_moved),
+	CASE(a_buffered_reader_stands_where_its_next_byte_is),
+	CASE(a_refused_seek_leaves_what_was_read_ahead),
+	CASE(a_seek_passes_through_two_readers),
+	CASE(a_seek_of_a_reader_finds_its_file_in_use),
+	CASE(a_cancelled_seek_of_a_reader_says_whether_it_moved),
+	CASE(a_device_has_the_length_it_says),
 };
 
 TEST_MAIN("seek", cases)
