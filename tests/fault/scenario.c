@@ -192,6 +192,69 @@ static void use_file(struct scenario *s)
 	close_io(s, file);
 }
 
+/* A buffer that is home again, empty, or a new one: the event of a failed start brings none. */
+static void empty(struct scenario *s, abio_buffer buffer)
+{
+	note(s, abio_buffer_set(buffer, 0, 0));
+}
+
+static uint32_t held(struct scenario *s, abio_buffer buffer, const uint8_t **data)
+{
+	struct abio_buffer_state state = { .size = sizeof(state) };
+
+	note(s, abio_buffer_info(buffer, &state));
+	if (state.lent != 0)
+		child_fail("a buffer did not come home");
+	*data = state.data;
+	return state.filled;
+}
+
+/* What one pipe's reader takes into each kind of buffer. */
+static void fill_buffers(struct scenario *s, abio_io reader, abio_io writer)
+{
+	static uint8_t memory[16]; /* lent memory outlives the scenario */
+	abio_buffer buffers[3] = { 0, 0, 0 };
+	uint64_t token = token_of(s);
+	const uint8_t *data = NULL;
+
+	note(s, abio_buffer_alloc(sizeof(memory), 64, 0, &buffers[0]));
+	if (note(s, abio_buffer_wrap(s->drivers[0], memory, sizeof(memory), 0, token,
+				     &buffers[1])) == 0)
+		started(s, 0);
+	if (note(s, abio_buffer_pool(s->drivers[0], 1, sizeof(memory), 0)) == 0)
+		note(s, abio_buffer_draw(s->drivers[0], &buffers[2]));
+	for (int i = 0; i < 3; i++) {
+		bool whole;
+
+		if (buffers[i] == 0)
+			continue;
+		empty(s, buffers[i]);
+		whole = outcome(s, START(s, abio_write_all, writer, "buffer", 6, 0)) == 6 &&
+			outcome(s, START(s, abio_read_owned_exact, reader, buffers[i], 6, 0)) == 6;
+		if (!whole || s->silent)
+			break;
+		if (held(s, buffers[i], &data) != 6 || memcmp(data, "buffer", 6) != 0)
+			child_fail("a buffer holds other bytes");
+	}
+	for (int i = 0; i < 3; i++)
+		if (buffers[i] != 0)
+			need_equal(abio_buffer_release(buffers[i]), 0);
+}
+
+static void use_buffers(struct scenario *s)
+{
+	abio_io reader = 0;
+	abio_io writer = 0;
+
+	if (note(s, abio_pipe(s->drivers[0], 0, &reader, &writer)) < 0)
+		return;
+	keep_io(s, reader);
+	keep_io(s, writer);
+	fill_buffers(s, reader, writer);
+	close_io(s, writer);
+	close_io(s, reader);
+}
+
 static void use_pipe(struct scenario *s)
 {
 	static uint8_t back[6];
@@ -401,6 +464,7 @@ void scenario_run(struct scenario *s)
 		return;
 	use_file(s);
 	use_pipe(s);
+	use_buffers(s);
 	use_sockets(s);
 	use_datagrams(s);
 	use_time_and_names(s);

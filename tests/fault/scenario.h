@@ -16,8 +16,8 @@
 #include "abio.h"
 #include "child.h"
 
-#define SCENARIO_TOKENS 64
-#define SCENARIO_IOS    16
+#define SCENARIO_TOKENS 128
+#define SCENARIO_IOS    32
 
 struct scenario {
 	uint32_t backend;
