@@ -535,8 +535,7 @@ static void inherit(struct driver *driver)
 
 		/* What was sent and not acknowledged the kernel only reads, from pages of its own
 		 * count; and who was to be told is gone. */
-		if (request->code == REQUEST_WRITE && (request->flags & REQUEST_MAY_HOLD) != 0)
-			request->held = 0;
+		request->held = 0;
 		if (request->code == REQUEST_CLOSE)
 			complete(request, take_back(request) ? sys.close(request->fd) : 0);
 		else
