@@ -3339,8 +3339,10 @@ int32_t abio_read_buf_exact(abio_io io, const struct abio_readbuf *buf, uint32_t
  * abio_read_to_end
  *
  * Reads to the end of the stream, behind what `into` holds already.  The buffer's capacity is the
- * limit.  The event brings the buffer home (ABIO_EVENT_BUFFER); its result and progress are the
- * number of bytes read.  Cancelled or failed, it is continued by another.
+ * limit.  A buffer that is full waits for one byte more, to know whether this is the end; whoever
+ * reads next is given that byte.
+ * The event brings the buffer home (ABIO_EVENT_BUFFER); its result and progress are the number of
+ * bytes read.  Cancelled or failed, it is continued by another.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  *
