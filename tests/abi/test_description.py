@@ -278,6 +278,11 @@ BAD: list[tuple[str, str, str]] = [
     ),
     (
         'closed_ok = true\ndoc = "Adds',
+        'released_ok = "yes"\ndoc = "Adds',
+        "function retain: `released_ok` must be true or false",
+    ),
+    (
+        'closed_ok = true\ndoc = "Adds',
         'close_ok = true\ndoc = "Adds',
         "function retain: unknown key `close_ok`",
     ),

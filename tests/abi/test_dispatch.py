@@ -11,12 +11,24 @@ from pathlib import Path
 
 from emit import c, slots
 
-from support import COMPILERS, HERE, cases, model, parse, real, real_text, run, scratch, write_all
+from support import (
+    COMPILERS,
+    HERE,
+    cases,
+    generate,
+    model,
+    parse,
+    real,
+    real_text,
+    run,
+    scratch,
+    write_all,
+)
 
 HEADER = """#ifndef STUB_DISPATCH_H
 #define STUB_DISPATCH_H
 #include "slots.h"
-enum { DISPATCH_CLOSED_OK = 1, DISPATCH_FORKED_OK = 2 };
+enum { DISPATCH_CLOSED_OK = 1, DISPATCH_FORKED_OK = 2, DISPATCH_RELEASED_OK = 4 };
 enum { DISPATCH_DRIVER = 1, DISPATCH_IO = 2, DISPATCH_BUFFER = 4 };
 struct object_class {
 %s
@@ -228,6 +240,15 @@ class Dispatch(unittest.TestCase):
         with scratch() as folder:
             done = run(build(desc, folder, COMPILERS[0]))
             self.assertEqual(done.stdout, f"{len(cases.cases(desc))} rows, 0 wrong\n", done.stderr)
+
+    def test_only_some_take_a_handle_that_nobody_holds(self) -> None:
+        desc = real()
+        text = generate.render(desc)["dispatch.c"]
+        for function in desc.functions:
+            if function.is_slot or not function.handle or function.thread != "owner":
+                continue
+            body = text.split(f" abio_{function.name}(")[1].split("\n}\n")[0]
+            self.assertEqual("DISPATCH_RELEASED_OK" in body, function.released_ok, function.name)
 
     def test_too_new_is_answered_before_argument(self) -> None:
         program = """
