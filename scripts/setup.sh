@@ -27,7 +27,7 @@ for group in "$@"; do
 		packages+=(git gcc libc6-dev binutils liburing-dev libcmocka-dev libseccomp-dev
 			python3 python3-venv python3-dev lua5.4 liblua5.4-dev luajit libluajit-5.1-dev
 			libffi-dev pkg-config curl clang g++ strace)
-		pips+=(cffi setuptools wheel pytest uvloop lupa)
+		pips+=(cffi setuptools wheel pytest uvloop)
 		want_clang=yes
 		;;
 	demo)

@@ -399,4 +399,4 @@ Driver.__close = function(self)
 end
 Driver.__name = "abio.driver"
 
-return { Driver = Driver, create = create, new = new, ended = ended }
+return { Driver = Driver, create = create, new = new, ended = ended, abort = abort }

@@ -12,8 +12,8 @@
 -- a function or table to the coroutine it came from, and use that when it is long suspended.
 --
 -- Tasks of the guest are spawned and cancelled like others, and run inside run_soon.  What only a poller
--- does (step, run, waiting outside of a task) is refused.  The guest holds no reference on the driver, and
--- must be used on its thread.
+-- does (step, run, waiting outside of a task) is refused.  The guest holds no reference on the driver,
+-- must be used on its thread, and ends with close, before the Lua state and the driver do.
 
 local native = require("abio.native")
 local errors = require("abio.errors")
@@ -86,7 +86,40 @@ end
 Guest.step = refuse("step")
 Guest.step_until = refuse("waiting outside of a task")
 Guest.run = refuse("run")
-Guest.close = refuse("close")
+
+-- Cancels the tasks and what is in flight, and closes the objects that Lua implements.  Returns how many
+-- operations are still to end: the poller calls it again, after its next events, until that is 0.  Only
+-- then may the Lua state be closed: until its last event an operation works on memory of the state.
+function Guest:close()
+	driver.abort(self, true)
+	for token, operation in pairs(self.operations) do
+		if operation.host and not operation.ending then
+			operation.ending = true
+			self:close_soon(operation.host.io)
+		elseif not operation.host then
+			raw.cancel(self.handle, token)
+		end
+	end
+	return self.in_flight
+end
+
+function Guest:close_soon(io)
+	-- Not while the table of operations is being walked.
+	self.ends = self.ends or {}
+	self.ends[#self.ends + 1] = io
+	self:ring()
+end
+
+local function close_ends(self)
+	local ends = self.ends or {}
+	self.ends = nil
+	for _, io in ipairs(ends) do
+		local operation = self:operation()
+		if raw.close(io, 0, operation.token) < 0 then
+			self:forget(operation)
+		end
+	end
+end
 
 function Guest:__tostring()
 	return ("abio.driver (guest on fd %d)"):format(self:fd())
@@ -108,6 +141,7 @@ local function attach(handle, host)
 	end
 	self.run_soon = function()
 		self.woken = false
+		close_ends(self)
 		self:run_ready_tasks()
 	end
 	return setmetatable(self, Guest)
