@@ -35,7 +35,7 @@ local raw = core.raw
 local state_of_all = await.state
 local hosts = state_of_all.hosts
 local codes = errors.codes
-local HOST, CANCELED, WOULD_BLOCK = codes.HOST, codes.CANCELED, codes.WOULD_BLOCK
+local HOST, WOULD_BLOCK = codes.HOST, codes.WOULD_BLOCK
 local EOF, PENDING = constants.ABIO_HOST_EOF, constants.ABIO_PENDING
 local READY_READ, READY_WRITE = constants.ABIO_READY_READ, constants.ABIO_READY_WRITE
 local INTERESTS = { [0] = "", "r", "w", "rw" }
@@ -179,8 +179,12 @@ end
 
 -- ---- methods that may wait ------------------------------------------------------------------------
 
+-- The close slot is answered.
 local function forget_lent(state)
-	lent[state] = nil
+	if lent[state] then
+		core.host_closed(lent[state])
+		lent[state] = nil
+	end
 end
 
 local function complete(state, op, code, value, lent)
@@ -272,6 +276,7 @@ handlers[slots.close] = function(state, op)
 		forget_lent(state)
 		return 1
 	end
+	state.closing = true
 	return begin(state, op, "close", got_done)
 end
 handlers[slots.cancel] = function(state, op)
@@ -285,21 +290,8 @@ handlers[slots.interest] = function(state, _, bits)
 	return try(state, "interest", got_done, nil, INTERESTS[bits % 4])
 end
 
--- The driver of `operations` is about to be drained: no task will run again.
-local function abandon(operations)
-	for _, operation in pairs(operations) do
-		local state = operation.host
-		for op in pairs(state and state.pending or {}) do
-			complete(state, op, CANCELED)
-		end
-	end
-end
-
 -- Every slot of every object comes here.
 local function dispatch(state, slot, ...)
-	if slot == nil then
-		return abandon(state)
-	end
 	return handlers[slot](state, ...)
 end
 
@@ -324,6 +316,7 @@ local function slots_of(implementation)
 end
 
 local function released(operation)
+	core.host_closed(operation.memory)
 	operation.driver.objects = operation.driver.objects - 1
 end
 
@@ -384,8 +377,7 @@ end
 
 -- The number of an object for another language of the process, on that one's driver (a number) of
 -- this thread; it carries the reference of who gets it.  `thing` is an implementation, or a stream,
--- which nobody else uses from now on.  Its tasks run in the steps of this driver.  What is lent must be
--- closed before the Lua state is.
+-- which nobody else uses from now on.  Its tasks run in the steps of this driver.
 function Driver:lend(thing, driver)
 	if type(driver) ~= "number" then
 		error("bad argument #2 to 'lend' (number of a driver expected, got " .. type(driver) .. ")", 2)

@@ -9,7 +9,8 @@
  * The drain: a driver is collected, or the state closed, with operations in flight.  Lua frees no
  * memory before all finalizers have run, and the table of operations is a user value of the driver,
  * so everything in flight is still whole when the finalizer shuts the driver down and takes its
- * events until it can be closed.
+ * events until it can be closed.  What Lua implements on it was made later than the driver, so it
+ * was finalized before, and enters no Lua on the way (host.c).
  */
 #include <stdio.h>
 #include <string.h>
@@ -299,7 +300,7 @@ static int bytes_at(lua_State *L)
 
 /* ---- what must be given back ---------------------------------------------------------------- */
 
-static void drain_driver(const struct abio_api_table *api, abio_driver driver)
+static void drain(const struct abio_api_table *api, abio_driver driver)
 {
 	struct abio_event events[DRAIN_EVENTS];
 	int32_t index, count;
@@ -320,20 +321,6 @@ static void drain_driver(const struct abio_api_table *api, abio_driver driver)
 			return;
 		}
 	}
-}
-
-/* The finalizer of the object at `index`. */
-static void drain(lua_State *L, int index, abio_driver driver)
-{
-	struct core_state *state = core_state(L);
-	bool before = state->draining;
-
-	lua_getiuservalue(L, index, 1);
-	host_abandon(L, lua_gettop(L));
-	lua_pop(L, 1);
-	state->draining = true;
-	drain_driver(state->api, driver);
-	state->draining = before;
 }
 
 /* driver(options, operations): object and handle, or nil and a code.  The object holds the table.
@@ -368,7 +355,7 @@ static int driver_collect(lua_State *L)
 	struct held_driver *held = luaL_checkudata(L, 1, DRIVER);
 
 	if (held->handle != 0)
-		drain(L, 1, held->handle);
+		drain(core_api(L), held->handle);
 	held->handle = 0;
 	return 0;
 }
@@ -443,6 +430,7 @@ static const luaL_Reg functions[] = {
 	{ "disarm", guard_disarm },
 	{ "host_dispatch", host_dispatch },
 	{ "host_create", host_create },
+	{ "host_closed", host_closed },
 	{ "host_fill", host_fill },
 	{ "host_length", host_length },
 	{ NULL, NULL },

@@ -26,7 +26,6 @@ struct core_state {
 	lua_State *entered; /* the coroutine whose call the library is in, or NULL */
 	lua_State *spare;   /* runs slots when no call came from this state */
 	int dispatch;       /* registry reference of the function all slots go to, or 0 */
-	bool draining;      /* no slot enters Lua */
 };
 
 /* call.c */
@@ -51,8 +50,8 @@ int core_load(lua_State *L);
 int host_dispatch(lua_State *L);
 /* host_create(driver, slots, state, token): object and io, or nil and a code. */
 int host_create(lua_State *L);
-/* Before a driver is drained: ends what Lua has of it.  `operations` is the index of its table. */
-void host_abandon(lua_State *L, int operations);
+/* host_closed(object): the library calls nothing of it any more. */
+int host_closed(lua_State *L);
 /* host_fill(lent, bytes): copies them to where the library waits for them, once; a count. */
 int host_fill(lua_State *L);
 /* host_length(lent): how much the library asks for. */

@@ -9,12 +9,14 @@
  * of the process made the call.  It runs protected: an error, no memory and a yield are all
  * ABIO_E_HOST here, and nothing is ever raised through the library.
  *
- * An object is a userdata that the driver's table of operations holds until the library says that
- * it is dead, so it is whole for as long as the library knows its address.  From here it is found
- * through a table with weak values: an object keeps no driver alive.  When the driver is collected,
- * or the state closed, no Lua code is entered any more: drain in core.c first ends what waits for
- * Lua (host_abandon), and then every slot answers for itself.
+ * What the library knows of an object is a record of its own (struct host), which lives until the
+ * close slot was answered.  In Lua a userdata stands for it, held by the driver's table of
+ * operations, or by the table of what was lent.  When that userdata is collected first, with its
+ * driver or with the whole state, the record is an orphan: what Lua still had to complete is ended,
+ * and from then on each slot answers for itself and enters no Lua.  Records find their userdata
+ * through a table with weak values: an object keeps no driver alive.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "core.h"
@@ -62,13 +64,20 @@ static const char *const slot_names[SLOT_COUNT] = {
 	[INTEREST] = "interest",
 };
 
-/* Its user value is the Lua side, a table. */
+/* What the library calls `user`. */
 struct host {
-	struct core_state *state;
+	const struct abio_api_table *api;
+	struct core_state *state; /* NULL: an orphan */
 	abio_io io;
+	bool closed; /* the library calls nothing of it any more */
 };
 
-/* registry[&hosts_key][address] is the userdata. */
+/* The userdata; its user value is the Lua side, a table. */
+struct held_host {
+	struct host *host;
+};
+
+/* registry[&hosts_key][struct host *] is the userdata. */
 static const char hosts_key;
 
 /* Memory of the library's that an operation fills later. */
@@ -127,7 +136,19 @@ static void take_answer(lua_State *L, struct entry *entry)
 /* The Lua side is gone, or going. */
 static int32_t without_lua(const struct entry *entry)
 {
-	return entry->slot == CLOSE ? 1 : ABIO_E_CANCELED;
+	struct host *host = entry->host;
+
+	switch (entry->slot) {
+	case CLOSE:
+		if (host->state == NULL)
+			free(host);
+		return 1;
+	case CANCEL:
+		host->api->object_complete(host->io, entry->op, ABIO_E_CANCELED, 0);
+		return 1;
+	default:
+		return ABIO_E_CANCELED;
+	}
 }
 
 static int run(lua_State *L)
@@ -161,10 +182,11 @@ static int run(lua_State *L)
 static int32_t enter(struct entry entry)
 {
 	struct core_state *state = entry.host->state;
-	lua_State *L = state->entered != NULL ? state->entered : state->spare;
+	lua_State *L;
 
-	if (state->draining)
+	if (state == NULL)
 		return without_lua(&entry);
+	L = state->entered != NULL ? state->entered : state->spare;
 	entry.answer = ABIO_E_HOST;
 	if (!protected_call(L, run, &entry))
 		return ABIO_E_HOST;
@@ -362,48 +384,80 @@ int host_create(lua_State *L)
 	lua_Integer slots = luaL_checkinteger(L, 2);
 	uint64_t token = (uint64_t)luaL_checkinteger(L, 4);
 	struct tables tables;
+	struct held_host *held;
 	struct host *host;
-	lua_State *before = state->entered;
 	abio_io io = 0;
 	int32_t code;
 
 	luaL_checktype(L, 3, LUA_TTABLE);
 	fill_tables(&tables, slots);
-	host = lua_newuserdatauv(L, sizeof(*host), 1);
-	host->state = state;
-	host->io = 0;
+	held = lua_newuserdatauv(L, sizeof(*held), 1);
+	held->host = NULL;
 	luaL_setmetatable(L, HOST);
 	lua_pushvalue(L, 3);
 	lua_setiuservalue(L, -2, 1);
+	host = calloc(1, sizeof(*host));
+	if (host == NULL)
+		return luaL_error(L, "not enough memory");
+	held->host = host;
+	host->api = state->api;
+	host->state = state;
+	host->closed = true;
 	lua_rawgetp(L, LUA_REGISTRYINDEX, &hosts_key);
 	lua_pushvalue(L, -2);
 	lua_rawsetp(L, lua_gettop(L) - 1, host);
 	lua_pop(L, 1);
-	state->entered = L;
 	code = state->api->object_create(driver, tables.list, tables.count, host, token, &io);
-	state->entered = before;
 	if (code < 0) {
 		lua_pushnil(L);
 		lua_pushinteger(L, code);
 		return 2;
 	}
+	host->closed = false;
 	host->io = io;
 	lua_pushinteger(L, (lua_Integer)io);
 	return 2;
 }
 
-/* The operations that Lua still has are ended; afterwards no slot enters Lua. */
-void host_abandon(lua_State *L, int operations)
+int host_closed(lua_State *L)
 {
-	struct core_state *state = core_state(L);
+	struct held_host *held = luaL_checkudata(L, 1, HOST);
 
-	if (state->dispatch != 0) {
-		lua_rawgeti(L, LUA_REGISTRYINDEX, state->dispatch);
-		lua_pushvalue(L, operations);
-		/* Without a slot: see abio/object.lua. */
-		if (lua_pcall(L, 1, 0, 0) != 0)
-			lua_pop(L, 1);
+	held->host->closed = true;
+	return 0;
+}
+
+/* Ends what Lua was to complete: the keys of `pending` in the Lua side on top of the stack. */
+static void end_pending(lua_State *L, const struct host *host)
+{
+	lua_getfield(L, -1, "pending");
+	if (!lua_istable(L, -1))
+		return;
+	for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1))
+		host->api->object_complete(host->io, (uint64_t)lua_tointeger(L, -2),
+					   ABIO_E_CANCELED, 0);
+}
+
+static int host_collect(lua_State *L)
+{
+	struct held_host *held = luaL_checkudata(L, 1, HOST);
+	struct host *host = held->host;
+
+	held->host = NULL;
+	if (host == NULL)
+		return 0;
+	host->state = NULL;
+	if (host->closed) {
+		free(host);
+		return 0;
 	}
+	lua_getiuservalue(L, 1, 1);
+	end_pending(L, host);
+	/* Its close was pending, and is ended with the others. */
+	lua_getfield(L, 2, "closing");
+	if (lua_toboolean(L, -1))
+		free(host);
+	return 0;
 }
 
 int host_fill(lua_State *L)
@@ -434,6 +488,8 @@ void host_open(lua_State *L)
 	int index;
 
 	luaL_newmetatable(L, HOST);
+	lua_pushcfunction(L, host_collect);
+	lua_setfield(L, -2, "__gc");
 	luaL_newmetatable(L, LENT);
 	lua_pop(L, 2);
 	lua_newtable(L);

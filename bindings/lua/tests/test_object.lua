@@ -517,6 +517,47 @@ object_test("a state that is closed with objects in use", function()
 	equal(message, nil)
 end)
 
+task_test("an object on another driver of the thread", function()
+	local driver = abio.driver()
+	local implementation = { read = function()
+		abio.sleep(0.001)
+		return "from afar"
+	end }
+	local other = abio.new_driver()
+	local number = ok(other:lend(implementation, driver.handle))
+	local stream = ok(abio.from_handle(number, true))
+	local stepping = abio.spawn(function()
+		while abio.sleep(0.001) do
+			other:step()
+		end
+	end)
+	equal(stream:read(4), "from")
+	stream:close()
+	stepping:cancel()
+	stepping:join()
+	other:close()
+	raises("number of a driver expected", abio.lend, implementation)
+end)
+
+object_test("what a state has lent fails when that is closed", function()
+	local driver = abio.driver()
+	local message = harness.helper().state(([[
+		package.path, package.cpath = %q, %q
+		local abio = require("abio")
+		error("lent " .. ("%%.0f"):format(assert(abio.lend({
+			read = function() return "never" end,
+			close = function() abio.sleep(1) end,
+		}, %.0f))), 0)
+	]]):format(package.path, package.cpath, driver.handle))
+	local number = tonumber(message:match("lent (%d+)"))
+	ok(number, message)
+	abio.run(function()
+		local stream = ok(abio.from_handle(number, true))
+		fails(codes.CANCELED, stream:read(1))
+		equal(stream:close(), true)
+	end)
+end)
+
 task_test("objects by the thousand, with the collector in between", function()
 	local total = 0
 	for index = 1, 2000 do
