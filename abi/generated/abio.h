@@ -2299,6 +2299,7 @@ int32_t abio_receive_resume(abio_io io);
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
  *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0
  *   ABIO_WOULD_BLOCK     at the high-water mark: flush, then put again
+ *   ABIO_E_BUSY          a reserve is in flight; of a buffered writer also a write
  *   -EPIPE               or another sticky error of an earlier put
  *   -ENOMEM              no memory; nothing was taken
  *

@@ -3,7 +3,8 @@
  *
  * It owns copies of the host's bytes in blocks, sends them in order, one request at a time, and
  * remembers the first error.  A write operation that starts while something waits is parked behind
- * it, and puts after that go behind the writer: `seal` closes the last block for that.
+ * it, and puts after that go behind the writer: `seal` closes the last block for that.  What
+ * reserve lends is the rest of the last block, or a block that gets its place by the commit.
  *
  * Invariants: taken - gone bytes are in blocks; at most one request is out; no request is out while
  * a writer that is not parked is; the driver counts a non-idle outbox in `background`.
@@ -37,6 +38,9 @@ struct outbox {
 	uint64_t taken;
 	uint64_t gone;
 	int32_t error;
+	struct block
+		*reserved; /* whose rest the host may write to; its own where it is in no list */
+	uint32_t reserved_length;
 	bool busy; /* the request is out */
 	bool counted;
 	struct request request;
@@ -109,11 +113,29 @@ static struct block *block_create(struct driver *driver, uint32_t capacity)
 	return block;
 }
 
+/* A view of it may be out: then it stays, in no list. */
+static void block_done(struct outbox *outbox, struct block *block)
+{
+	if (block == outbox->reserved)
+		list_remove(&block->link);
+	else
+		block_free(outbox->object->driver, block);
+}
+
+static void unreserve(struct outbox *outbox)
+{
+	struct block *block = outbox->reserved;
+
+	outbox->reserved = NULL;
+	outbox->reserved_length = 0;
+	if (block != NULL && !list_linked(&block->link))
+		block_free(outbox->object->driver, block);
+}
+
 static void drop_blocks(struct outbox *outbox)
 {
 	while (!list_empty(&outbox->blocks))
-		block_free(outbox->object->driver,
-			   container_of(outbox->blocks.next, struct block, link));
+		block_done(outbox, container_of(outbox->blocks.next, struct block, link));
 	outbox->gone = outbox->taken;
 }
 
@@ -150,7 +172,7 @@ static void wake_flushers(struct outbox *outbox)
 	}
 }
 
-static void count(struct outbox *outbox)
+static void count_idle(struct outbox *outbox)
 {
 	bool idle = outbox_idle(outbox->object);
 
@@ -212,7 +234,7 @@ static void send_done(struct request *request, int64_t result)
 		block->sent += (uint32_t)result;
 		outbox->gone += (uint64_t)result;
 		if (block->sent == block->filled)
-			block_free(object->driver, block);
+			block_done(outbox, block);
 	} else {
 		fail(outbox, result == 0 ? ABIO_E_WRITE_ZERO : (int32_t)result);
 	}
@@ -220,7 +242,7 @@ static void send_done(struct request *request, int64_t result)
 		fail(outbox, ABIO_E_CANCELED);
 	wake_flushers(outbox);
 	send_next(outbox);
-	count(outbox);
+	count_idle(outbox);
 	object->hold--;
 	object_settle(object);
 }
@@ -285,7 +307,7 @@ void outbox_abort(struct object *object)
 		fail(outbox, ABIO_E_CANCELED);
 	wake_flushers(outbox);
 	send_next(outbox);
-	count(outbox);
+	count_idle(outbox);
 }
 
 void outbox_destroy(struct object *object)
@@ -295,26 +317,29 @@ void outbox_destroy(struct object *object)
 	if (outbox == NULL)
 		return;
 	check(outbox_idle(object) && list_empty(&outbox->flushers));
+	unreserve(outbox);
 	list_remove(&outbox->dirty);
 	platform_release(outbox);
 	object->outbox = NULL;
 }
 
-/* The block the next bytes go into; NULL without memory. */
+/* The block the next bytes go into, the last or one that is in no list yet; NULL without memory. */
 static struct block *room_for(struct outbox *outbox, uint32_t length)
 {
 	struct block *last = container_of(outbox->blocks.previous, struct block, link);
 	bool empty = list_empty(&outbox->blocks);
 	bool sending = outbox->busy && outbox->blocks.next == outbox->blocks.previous;
 	uint32_t capacity = empty ? BLOCK_SMALL : BLOCK_LARGE;
-	struct block *block;
 
 	if (!empty && !sending && !last->sealed && last->capacity - last->filled >= length)
 		return last;
-	block = block_create(outbox->object->driver, length > capacity ? length : capacity);
-	if (block != NULL)
-		list_append(&outbox->blocks, &block->link);
-	return block;
+	return block_create(outbox->object->driver, length > capacity ? length : capacity);
+}
+
+/* A reserve waits, or its event is on its way: the host does not know where yet. */
+static bool reserving(const struct object *object)
+{
+	return object->writer != NULL && object->writer->resume == reserve_granted;
 }
 
 int32_t outbox_put(struct object *object, const void *data, uint32_t length)
@@ -327,6 +352,9 @@ int32_t outbox_put(struct object *object, const void *data, uint32_t length)
 		return PLATFORM_NO_MEMORY;
 	if (outbox->error != 0)
 		return outbox->error;
+	if (reserving(object))
+		return ABIO_E_BUSY;
+	unreserve(outbox);
 	if (length == 0)
 		return 0;
 	room = HIGH_WATER - (outbox->taken - outbox->gone);
@@ -337,10 +365,83 @@ int32_t outbox_put(struct object *object, const void *data, uint32_t length)
 	block = room_for(outbox, length);
 	if (block == NULL)
 		return PLATFORM_NO_MEMORY;
+	if (!list_linked(&block->link))
+		list_append(&outbox->blocks, &block->link);
 	memcpy(block->data + block->filled, data, length);
 	block->filled += length;
 	outbox->taken += length;
-	count(outbox);
+	count_idle(outbox);
 	outbox_continue(object);
 	return (int32_t)length;
+}
+
+/* ---- reserving ----------------------------------------------------------------------------- */
+
+void outbox_unreserve(struct object *object)
+{
+	if (object->outbox != NULL)
+		unreserve(object->outbox);
+}
+
+static uint32_t headroom(const struct outbox *outbox)
+{
+	return HIGH_WATER - (uint32_t)(outbox->taken - outbox->gone);
+}
+
+int32_t outbox_prepare(struct object *object, uint32_t minimum)
+{
+	struct outbox *outbox = outbox_of(object);
+
+	if (minimum > HIGH_WATER)
+		return ABIO_E_LIMIT;
+	if (outbox == NULL)
+		return PLATFORM_NO_MEMORY;
+	unreserve(outbox);
+	if (outbox->error != 0)
+		return 0;
+	outbox->reserved = room_for(outbox, minimum);
+	return outbox->reserved == NULL ? PLATFORM_NO_MEMORY : 0;
+}
+
+uint32_t outbox_lend(struct object *object, uint32_t minimum, uint8_t **data)
+{
+	struct outbox *outbox = object->outbox;
+	struct block *block = outbox->reserved;
+	uint32_t room = block->capacity - block->filled;
+
+	if (room > headroom(outbox))
+		room = headroom(outbox);
+	if (room < minimum)
+		return 0;
+	outbox->reserved_length = room;
+	*data = block->data + block->filled;
+	return room;
+}
+
+uint64_t outbox_gone_for(const struct object *object, uint32_t minimum)
+{
+	return object->outbox->taken + minimum - HIGH_WATER;
+}
+
+int32_t outbox_commit(struct object *object, uint32_t count)
+{
+	struct outbox *outbox = object->outbox;
+	struct block *block = outbox == NULL ? NULL : outbox->reserved;
+
+	if (outbox_error(object) != 0)
+		return outbox_error(object);
+	if (count > 0 && (block == NULL || count > outbox->reserved_length))
+		return ABIO_E_ARGUMENT;
+	if (count > 0 && !list_linked(&block->link))
+		list_append(&outbox->blocks, &block->link);
+	if (count > 0)
+		block->filled += count;
+	if (outbox != NULL)
+		unreserve(outbox);
+	if (count == 0)
+		return 0;
+	outbox->taken += count;
+	count_idle(outbox);
+	outbox_continue(object);
+	return 0;
 }

@@ -194,6 +194,7 @@ int32_t flush_begin(struct operation *operation)
 	struct object *object = operation->object;
 
 	operation->offset = outbox_taken(object);
+	outbox_unreserve(object);
 	operation_accept(operation, SIDE_NONE);
 	if (outbox_error(object) != 0 || outbox_gone(object) >= operation->offset)
 		flush_rest(operation, outbox_error(object));
@@ -307,11 +308,6 @@ static int32_t ready_fd(struct object *self, uint32_t interest, int32_t *fd, uin
 	return 0;
 }
 
-static int32_t put(struct object *self, const void *data, uint32_t length)
-{
-	return outbox_put(self, data, length);
-}
-
 const struct ready_slots stream_ready_slots = {
 	.ready = start_ready,
 	.ready_now = ready_now,
@@ -342,8 +338,4 @@ const struct write_slots stream_write_slots = {
 	.flush = start_flush,
 	.shutdown = start_shutdown,
 	.write_allv = start_write_allv,
-};
-
-const struct buf_write_slots stream_buf_write_slots = {
-	.put = put,
 };

@@ -18,7 +18,6 @@ extern const struct ready_slots stream_ready_slots;
 extern const struct read_slots stream_read_slots;
 extern const struct write_slots stream_write_slots;
 extern const struct buf_read_slots stream_buf_read_slots;
-extern const struct buf_write_slots stream_buf_write_slots;
 extern const struct owned_read_slots owned_read_slots;
 extern const struct owned_write_slots owned_write_slots;
 extern const struct seek_slots seek_slots;
@@ -65,6 +64,18 @@ void outbox_destroy(struct object *object);
 /* Starts sending what was put since the last turn. */
 void outbox_start_dirty(struct driver *driver);
 int32_t outbox_put(struct object *object, const void *data, uint32_t length);
+/* What was reserved is not any more. */
+void outbox_unreserve(struct object *object);
+/* Memory for a reservation: 0, ABIO_E_LIMIT or no memory. */
+int32_t outbox_prepare(struct object *object, uint32_t minimum);
+/* After that: how much may be written where, or 0: not as much as `minimum` now. */
+uint32_t outbox_lend(struct object *object, uint32_t minimum, uint8_t **data);
+/* When it is: so many bytes must be gone. */
+uint64_t outbox_gone_for(const struct object *object, uint32_t minimum);
+int32_t outbox_commit(struct object *object, uint32_t count);
+/* reserve.c: how a reserve that waits goes on; what tells one from other writers. */
+void reserve_granted(struct operation *operation);
+extern const struct buf_write_slots stream_buf_write_slots;
 void outbox_free_blocks(struct driver *driver);
 
 /*

@@ -126,6 +126,7 @@ void writer_start(struct operation *operation)
 {
 	struct object *object = operation->object;
 
+	outbox_unreserve(object);
 	if (outbox_idle(object)) {
 		writer_resume(operation);
 		return;
@@ -238,6 +239,8 @@ int64_t transfer_try(const struct transfer *transfer)
 	if (transfer->code == REQUEST_READ)
 		return class->try_readv == NULL ? ABIO_WOULD_BLOCK
 						: class->try_readv(object, iovecs, whole);
+	if (transfer->code == REQUEST_WRITE)
+		outbox_unreserve(object);
 	if (transfer->code == REQUEST_WRITE && outbox_error(object) != 0)
 		return outbox_error(object);
 	if (transfer->code == REQUEST_WRITE)
