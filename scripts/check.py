@@ -136,6 +136,7 @@ def lua_suites() -> list[Suite]:
         ("Lua (lua5.4, epoll)", ["lua5.4", runner], {"ABIO_BACKEND": "epoll"}),
         ("Lua (luajit)", ["luajit", runner], {}),
         ("Lua (luajit, epoll)", ["luajit", runner], {"ABIO_BACKEND": "epoll"}),
+        ("Lua (luajit by its FFI alone)", ["luajit", runner], {"ABIO_LUA_FFI": "1"}),
         ("Lua (io_uring refused)", [REFUSE, "EPERM", "lua5.4", runner], {}),
     ]
     return [

@@ -2,6 +2,7 @@
 
 local harness = require("harness")
 local abio = require("abio")
+local core = require("abio.native").core
 
 local here = debug.getinfo(1, "S").source:match("^@(.*/)") or "./"
 local text = harness.read_file(here .. "../README.md")
@@ -15,6 +16,9 @@ for block in text:gmatch("```lua\n(.-)```") do
 		missing = missing or not pcall(require, name) and name or nil
 	end
 	harness.test(("example %d of the README runs"):format(number), function()
+		if block:find("abio.object(", 1, true) and not core.host_create then
+			missing = "the C module"
+		end
 		if missing then
 			harness.skip(missing .. " is not installed")
 		end
