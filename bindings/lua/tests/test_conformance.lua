@@ -113,15 +113,23 @@ function handles.driver(world)
 	return world.driver.handle
 end
 
-function handles.io(world, trait)
-	if of_file[trait] then
-		return world.file.io
-	elseif trait == T.ABIO_TRAIT_DATAGRAM then
+-- What has this very slot: not every object of a trait has all of them.
+function handles.io(world, trait, slot)
+	local function has(io)
+		return math.floor((core.slots_of(io, trait) or 0) / 2 ^ slot) % 2 == 1
+	end
+	for _, name in ipairs({ "stream", "file", "listener" }) do
+		if has(world[name].io) then
+			return world[name].io
+		end
+	end
+	if trait == T.ABIO_TRAIT_DATAGRAM then
 		local code, io = raw.datagram(world.driver.handle, world:keep(core.address(1, 0, "\127\0\0\1")), nil, 0)
 		equal(code, 0)
 		return io
 	end
-	return trait == T.ABIO_TRAIT_ACCEPT and world.listener.io or world.stream.io
+	local code, io = raw.buf_reader(world.file.io, 0, 0)
+	return code == 0 and has(io) and io or world.stream.io
 end
 
 function handles.lacking_io(world, trait)
@@ -129,6 +137,17 @@ function handles.lacking_io(world, trait)
 		return world.stream.io
 	end
 	return trait == T.ABIO_TRAIT_READY and world.file.io or world.listener.io
+end
+
+function handles.buffer(world)
+	return world:buffer()
+end
+
+function handles.gone_buffer(world)
+	local buffer = world:buffer()
+	world.made = nil
+	raw.buffer_release(buffer)
+	return buffer
 end
 
 function handles.closed_io(world)
@@ -160,7 +179,7 @@ end
 local function arguments(row, description, world)
 	local list, count, handle = {}, 0, nil
 	if row.handle ~= "none" then
-		handle = handles[row.handle](world, description.trait)
+		handle = handles[row.handle](world, description.trait, description.slot)
 	end
 	for _, argument in ipairs(description.arguments) do
 		local good = argument.good

@@ -24,7 +24,7 @@ for block in text:gmatch("```lua\n(.-)```") do
 		end
 		local said, print_before = {}, _G.print
 		_G.print = function(...)
-			said[#said + 1] = table.concat({ ... }, " ")
+			said[#said + 1] = tostring((...))
 		end
 		local ran, message = pcall(assert((loadstring or load)(block, "=README")))
 		_G.print = print_before
