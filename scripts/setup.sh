@@ -26,7 +26,7 @@ for group in "$@"; do
 	check)
 		packages+=(git gcc libc6-dev binutils liburing-dev libcmocka-dev libseccomp-dev
 			python3 python3-venv python3-dev lua5.4 liblua5.4-dev luajit libluajit-5.1-dev
-			libffi-dev pkg-config curl clang g++ strace)
+			libffi-dev pkg-config curl clang g++ strace openssl)
 		pips+=(cffi setuptools wheel pytest uvloop)
 		want_clang=yes
 		;;
