@@ -33,13 +33,13 @@ class GzipReader:
         while True:
             data = self.inflater.decompress(self.tail, n)
             self.tail = self.inflater.unconsumed_tail
-            if data:
-                return data
             if self.inflater.eof:
                 # A gzip file is one member after the other.
                 self.tail = self.inflater.unused_data
                 self.inflater = zlib.decompressobj(GZIP)
                 self.inside = False
+            if data:
+                return data
             if not self.tail:
                 self.tail = await self.inner.read(PART)
                 if not self.tail:

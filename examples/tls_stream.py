@@ -57,7 +57,8 @@ class TlsStream:
                 return self.tls.read(n)
             except ssl.SSLWantReadError:
                 # Nothing is taken out of the TLS object yet: cancelled here, nothing is lost.
-                await self._send()
+                # What is to be sent is not waited for: both ends may be full of the other's bytes.
+                self._begin_sending()
                 await self._receive()
             except ssl.SSLZeroReturnError:
                 return b""
@@ -96,11 +97,14 @@ class TlsStream:
             pass  # the peer is gone already
         await self.inner.aclose()
 
-    async def _send(self) -> None:
-        """Sends what is encrypted; cancelled, it goes on in the background."""
+    def _begin_sending(self) -> None:
         if self.outgoing.pending:
             sending = self.inner.write(self.outgoing.read())
             self.sending = asyncio.get_running_loop().create_task(sending)
+
+    async def _send(self) -> None:
+        """Sends what is encrypted; cancelled, it goes on in the background."""
+        self._begin_sending()
         if self.sending is not None:
             await asyncio.shield(self.sending)
 
