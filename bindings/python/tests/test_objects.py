@@ -77,22 +77,24 @@ class Strange(Exception):
     """An exception that abio has never heard of."""
 
 
-FAILURES = [
-    Strange("mine"),
-    ValueError("a value"),
-    OSError(errno.ENOSPC, "no space"),
-    ConnectionResetError(errno.ECONNRESET, "reset"),
-    BrokenPipeError("without a number"),
-    EOFError("cut off"),
-    MemoryError("too much"),
-    KeyError("a key"),
-]
+def failures() -> list[Exception]:
+    """New ones for each test: an exception keeps what its traceback knows."""
+    return [
+        Strange("mine"),
+        ValueError("a value"),
+        OSError(errno.ENOSPC, "no space"),
+        ConnectionResetError(errno.ECONNRESET, "reset"),
+        BrokenPipeError("without a number"),
+        EOFError("cut off"),
+        MemoryError("too much"),
+        KeyError("a key"),
+    ]
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_a_reader_gets_the_very_exception(run: Runner, style: type[Answers]) -> None:
     async def main() -> None:
-        for failure in FAILURES:
+        for failure in failures():
             target = style(failure)
             async with abio.Stream.from_object(target) as stream:
                 for read in (
@@ -123,7 +125,7 @@ def fill(data: bytes) -> Callable[[memoryview], int]:
 @pytest.mark.parametrize("style", STYLES)
 def test_a_writer_gets_the_very_exception(run: Runner, style: type[Answers]) -> None:
     async def main() -> None:
-        for failure in FAILURES:
+        for failure in failures():
             async with abio.Stream.from_object(style(failure)) as stream:
                 with pytest.raises(type(failure)) as caught:
                     await stream.write(b"data")
