@@ -26,6 +26,11 @@ struct view;
 
 #define LENGTH_ROOM 256u
 
+struct kernel_copy {
+	int32_t source;
+	uint64_t from;
+};
+
 enum request_code {
 	REQUEST_READ, /* a stream: data/length or iovecs/count */
 	REQUEST_WRITE,
@@ -42,6 +47,13 @@ enum request_code {
 	REQUEST_CLOSE,
 	REQUEST_TIMER,  /* offset: nanoseconds */
 	REQUEST_LENGTH, /* data: LENGTH_ROOM bytes for the backend; result: the length */
+	/*
+	 * data: a struct kernel_copy, from a file to fd: to a stream, as much as it takes now, or
+	 * to a file at offset.  At most `length` bytes; ABIO_E_UNSUPPORTED where this kernel or
+	 * these two cannot.  SEND_FILE alone may answer ABIO_WOULD_BLOCK.
+	 */
+	REQUEST_SEND_FILE,
+	REQUEST_COPY_RANGE,
 	/* Of objects without a descriptor alone: */
 	REQUEST_FLUSH,
 	REQUEST_SHUTDOWN,

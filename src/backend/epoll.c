@@ -267,6 +267,8 @@ static void perform(struct epoll_state *state, struct request *request)
 	case REQUEST_CLOSE:
 	case REQUEST_READ_AT:
 	case REQUEST_WRITE_AT:
+	case REQUEST_SEND_FILE:
+	case REQUEST_COPY_RANGE:
 		file_job_start(request);
 		break;
 	default:

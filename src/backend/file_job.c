@@ -1,6 +1,8 @@
 /* See file_job.h. */
 #include "file_job.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/uio.h>
 
 #include "driver.h"
@@ -41,6 +43,44 @@ static int64_t transfer(const struct request *request)
 	return sys.pwritev(request->fd, iovecs, count, (int64_t)request->offset);
 }
 
+/* What says only that it has to be done with a buffer. */
+static int64_t supported(int64_t result)
+{
+	switch (result) {
+	case -EINVAL:
+	case -ENOSYS:
+	case -EOPNOTSUPP:
+	case -EXDEV:
+	case -EBADF: /* appending, and holes of old kernels' checks */
+	case -EPERM:
+	case -ETXTBSY:
+	case -EOVERFLOW:
+		return ABIO_E_UNSUPPORTED;
+	default:
+		return result;
+	}
+}
+
+/* A stream that waits would hold the worker for as long as its peer likes. */
+static int64_t send_file(const struct request *request)
+{
+	const struct kernel_copy *copy = request->data;
+	int64_t flags = sys.get_flags(request->fd);
+
+	if (flags < 0 || (flags & O_NONBLOCK) == 0)
+		return flags < 0 ? flags : ABIO_E_UNSUPPORTED;
+	return would_block(supported(
+		sys.send_file(request->fd, copy->source, (int64_t)copy->from, request->length)));
+}
+
+static int64_t copy_range(const struct request *request)
+{
+	const struct kernel_copy *copy = request->data;
+
+	return supported(sys.copy_range(request->fd, (int64_t)request->offset, copy->source,
+					(int64_t)copy->from, request->length));
+}
+
 static int64_t do_it(const struct request *request)
 {
 	switch (request->code) {
@@ -52,6 +92,10 @@ static int64_t do_it(const struct request *request)
 		return sys.sync(request->fd, (request->flags & ABIO_SYNC_DATA) != 0);
 	case REQUEST_LENGTH:
 		return sys.length(request->fd);
+	case REQUEST_SEND_FILE:
+		return send_file(request);
+	case REQUEST_COPY_RANGE:
+		return copy_range(request);
 	default:
 		return transfer(request);
 	}

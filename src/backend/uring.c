@@ -21,6 +21,7 @@
 
 #include "check.h"
 #include "compat.h"
+#include "file_job.h"
 #include "object.h"
 #include "platform.h"
 #include "poison.h"
@@ -53,12 +54,23 @@ static void complete(struct request *request, int64_t result)
 	request->done(request, result);
 }
 
+/* What no entry of the queue does without a thread of the kernel's for each. */
+static bool is_job(const struct request *request)
+{
+	return request->code == REQUEST_SEND_FILE || request->code == REQUEST_COPY_RANGE;
+}
+
 static void cancel(struct request *request)
 {
 	struct uring_state *state = uring_state_of(request->driver);
 
 	if (request->state == REQUEST_HELD)
 		return;
+	if (request->state == REQUEST_SUBMITTED && is_job(request)) {
+		if (file_job_withdraw(request))
+			complete(request, ABIO_E_CANCELED);
+		return;
+	}
 	if (request->state == REQUEST_SUBMITTED) {
 		list_remove(&request->link);
 		list_append(&state->cancels, &request->link);
@@ -75,6 +87,8 @@ static bool take_back(struct request *request)
 	struct io_uring_sq *sq = &uring_state_of(request->driver)->ring.sq;
 	uint64_t name = (uint64_t)(uintptr_t)request;
 
+	if (request->state == REQUEST_SUBMITTED && is_job(request))
+		return file_job_withdraw(request);
 	if (request->state != REQUEST_SUBMITTED) {
 		list_remove(&request->link);
 		return true;
@@ -336,6 +350,11 @@ static void fill(struct driver *driver)
 		if (request->code == REQUEST_RECEIVE && request->stage == STAGE_DIRECT &&
 		    !uring_pool_registered(driver))
 			request->stage = STAGE_POLLING;
+		if (is_job(request)) {
+			list_remove(&request->link);
+			file_job_start(request);
+			continue;
+		}
 		if (writes_pipe(request) && state->plain_writes)
 			request->stage = STAGE_POLLING;
 		sqe = io_uring_get_sqe(&state->ring);

@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -99,6 +100,21 @@ static int64_t do_preadv_nowait(int fd, const struct iovec *iovecs, int count, i
 static int64_t do_pwritev(int fd, const struct iovec *iovecs, int count, int64_t offset)
 {
 	return CALL(pwritev(fd, iovecs, count, offset));
+}
+
+static int64_t do_send_file(int fd, int source, int64_t from, size_t length)
+{
+	off_t at = from;
+
+	return CALL(sendfile(fd, source, &at, length));
+}
+
+static int64_t do_copy_range(int fd, int64_t to, int source, int64_t from, size_t length)
+{
+	off_t in = from;
+	off_t out = to;
+
+	return CALL(copy_file_range(source, &in, fd, &out, length, 0));
 }
 
 static int64_t do_sync(int fd, int data_only)
@@ -423,28 +439,29 @@ static int64_t do_clock(void)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-#define LINUX_TABLE                                                                                \
-	{                                                                                          \
-		.close = do_close, .fstat = do_fstat, .get_flags = do_get_flags,                   \
-		.set_flags = do_set_flags, .duplicate = do_duplicate, .seek = do_seek,             \
-		.poll = do_poll, .open = do_open, .preadv = do_preadv,                             \
-		.preadv_nowait = do_preadv_nowait, .pwritev = do_pwritev, .sync = do_sync,         \
-		.length = do_length, .pipe = do_pipe, .readv = do_readv, .writev = do_writev,      \
-		.socket = do_socket, .bind = do_bind, .listen = do_listen, .connect = do_connect,  \
-		.accept = do_accept, .receive = do_receive, .send = do_send,                       \
-		.receive_message = do_receive_message, .send_message = do_send_message,            \
-		.shutdown = do_shutdown, .get_option = do_get_option, .set_option = do_set_option, \
-		.local_address = do_local_address, .peer_address = do_peer_address,                \
-		.event_create = do_event_create, .event_ring = do_event_ring,                      \
-		.event_drain = do_event_drain, .epoll_create = do_epoll_create,                    \
-		.epoll_control = do_epoll_control, .epoll_take = do_epoll_take,                    \
-		.timer_create = do_timer_create, .timer_set = do_timer_set,                        \
-		.ring_create = do_ring_create, .ring_destroy = do_ring_destroy,                    \
-		.ring_enable = do_ring_enable, .ring_register = do_ring_register,                  \
-		.ring_event = do_ring_event, .ring_probe = do_ring_probe,                          \
-		.ring_buffers = do_ring_buffers, .ring_enter = do_ring_enter,                      \
-		.thread_start = do_thread_start, .thread_alive = do_thread_alive,                  \
-		.names = do_names, .mark_page = do_mark_page, .clock = do_clock,                   \
+#define LINUX_TABLE                                                                               \
+	{                                                                                         \
+		.close = do_close, .fstat = do_fstat, .get_flags = do_get_flags,                  \
+		.set_flags = do_set_flags, .duplicate = do_duplicate, .seek = do_seek,            \
+		.poll = do_poll, .open = do_open, .preadv = do_preadv,                            \
+		.preadv_nowait = do_preadv_nowait, .pwritev = do_pwritev, .sync = do_sync,        \
+		.send_file = do_send_file, .copy_range = do_copy_range, .length = do_length,      \
+		.pipe = do_pipe, .readv = do_readv, .writev = do_writev, .socket = do_socket,     \
+		.bind = do_bind, .listen = do_listen, .connect = do_connect, .accept = do_accept, \
+		.receive = do_receive, .send = do_send, .receive_message = do_receive_message,    \
+		.send_message = do_send_message, .shutdown = do_shutdown,                         \
+		.get_option = do_get_option, .set_option = do_set_option,                         \
+		.local_address = do_local_address, .peer_address = do_peer_address,               \
+		.event_create = do_event_create, .event_ring = do_event_ring,                     \
+		.event_drain = do_event_drain, .epoll_create = do_epoll_create,                   \
+		.epoll_control = do_epoll_control, .epoll_take = do_epoll_take,                   \
+		.timer_create = do_timer_create, .timer_set = do_timer_set,                       \
+		.ring_create = do_ring_create, .ring_destroy = do_ring_destroy,                   \
+		.ring_enable = do_ring_enable, .ring_register = do_ring_register,                 \
+		.ring_event = do_ring_event, .ring_probe = do_ring_probe,                         \
+		.ring_buffers = do_ring_buffers, .ring_enter = do_ring_enter,                     \
+		.thread_start = do_thread_start, .thread_alive = do_thread_alive,                 \
+		.names = do_names, .mark_page = do_mark_page, .clock = do_clock,                  \
 	}
 
 const struct sys_table sys_linux = LINUX_TABLE;

@@ -36,6 +36,9 @@ struct sys_table {
 	int64_t (*preadv_nowait)(int fd, const struct iovec *iovecs, int count, int64_t offset);
 	int64_t (*pwritev)(int fd, const struct iovec *iovecs, int count, int64_t offset);
 	int64_t (*sync)(int fd, int data_only);
+	/* from a file, by the kernel alone; on workers, where SIGPIPE is blocked */
+	int64_t (*send_file)(int fd, int source, int64_t from, size_t length);
+	int64_t (*copy_range)(int fd, int64_t to, int source, int64_t from, size_t length);
 	int64_t (*length)(int fd); /* of a block device too */
 	/* pipes and other character streams; writing never raises SIGPIPE */
 	int64_t (*pipe)(int fds[2]);

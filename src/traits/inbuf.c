@@ -128,6 +128,38 @@ int32_t inbuf_consume(struct object *object, uint32_t count)
 	return 0;
 }
 
+/*
+ * Somebody read ahead meanwhile, through another handle of the same stream: what is there comes
+ * behind, as far as there is memory for it.
+ */
+static struct view *merge(struct object *object, struct view *view, uint32_t *start, uint32_t *end)
+{
+	uint32_t first = *end - *start;
+	uint32_t second = inbuf_left(object);
+	struct view *both = view_private(view->driver, first + second);
+
+	if (both == NULL) {
+		inbuf_drop(object);
+		return view;
+	}
+	memcpy(both->data, view->data + *start, first);
+	memcpy(both->data + first, inbuf_data(object), second);
+	inbuf_consume(object, second);
+	view_end(view);
+	*start = 0;
+	*end = first + second;
+	return both;
+}
+
+void inbuf_unread(struct object *object, struct view *view, uint32_t start, uint32_t end)
+{
+	check(view->index == VIEW_PRIVATE && start < end);
+	if (inbuf_left(object) > 0)
+		view = merge(object, view, &start, &end);
+	inbuf_take(object, view, end);
+	object->inbuf->start = start;
+}
+
 int64_t inbuf_read(struct object *object, const struct abio_iovec *iovecs, uint32_t count)
 {
 	int64_t moved = 0;

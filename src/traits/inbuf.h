@@ -43,6 +43,11 @@ void inbuf_show(struct object *object, uint8_t *data, uint32_t length);
 void inbuf_take(struct object *object, struct view *view, uint32_t length);
 /* The view goes to the caller, with all that was left in it. */
 struct view *inbuf_give(struct object *object, uint8_t **data, uint32_t *length);
+/*
+ * What was read through a private view and could not be passed on, from `start` to `end`, comes
+ * next again.  inbuf_of was called before, so this takes no memory.
+ */
+void inbuf_unread(struct object *object, struct view *view, uint32_t start, uint32_t end);
 /* Moves bytes out; how many. */
 int64_t inbuf_read(struct object *object, const struct abio_iovec *iovecs, uint32_t count);
 /* The first `count` are done with.  0, or what the class says to it: they are gone all the same. */

@@ -31,6 +31,10 @@ static struct platform_memory memory;
 	X(pwritev, (int fd, const struct iovec *iovecs, int count, int64_t offset),                \
 	  (fd, iovecs, count, offset))                                                             \
 	X(sync, (int fd, int data_only), (fd, data_only))                                          \
+	X(send_file, (int fd, int source, int64_t from, size_t length),                            \
+	  (fd, source, from, length))                                                              \
+	X(copy_range, (int fd, int64_t to, int source, int64_t from, size_t length),               \
+	  (fd, to, source, from, length))                                                          \
 	X(length, (int fd), (fd))                                                                  \
 	X(pipe, (int fds[2]), (fds))                                                               \
 	X(readv, (int fd, const struct iovec *iovecs, int count), (fd, iovecs, count))             \

@@ -26,6 +26,10 @@
 	X(poll, (int fd, int16_t events, int64_t timeout_ns), (fd, events, timeout_ns))            \
 	X(open, (const char *path, int flags, mode_t mode), (path, flags, mode))                   \
 	X(sync, (int fd, int data_only), (fd, data_only))                                          \
+	X(send_file, (int fd, int source, int64_t from, size_t length),                            \
+	  (fd, source, from, length))                                                              \
+	X(copy_range, (int fd, int64_t to, int source, int64_t from, size_t length),               \
+	  (fd, to, source, from, length))                                                          \
 	X(length, (int fd), (fd))                                                                  \
 	X(pipe, (int fds[2]), (fds))                                                               \
 	X(socket, (int family, int type, int protocol), (family, type, protocol))                  \
