@@ -192,6 +192,56 @@ static void use_file(struct scenario *s)
 	close_io(s, file);
 }
 
+static abio_io new_temporary(struct scenario *s)
+{
+	char path[64] = "/tmp/abio-scenario-XXXXXX";
+	int fd = mkstemp(path);
+	abio_io file = 0;
+
+	if (fd < 0)
+		child_fail("no temporary file");
+	unlink(path);
+	/* Interrupted as often as the test likes. */
+	while (pwrite(fd, bulk_out, RECORD, 0) < 0) {
+		if (errno != EINTR)
+			child_fail("the temporary file is not written");
+	}
+	if (note(s, abio_adopt(s->drivers[0], fd, ABIO_KIND_FILE, ABIO_ADOPT_DUPLICATE, &file)) ==
+	    0)
+		keep_io(s, file);
+	close(fd);
+	return file;
+}
+
+/* From a file to another, and to a pipe. */
+static void use_copy(struct scenario *s)
+{
+	static uint8_t back[RECORD];
+	abio_io source = new_temporary(s);
+	abio_io sink = new_temporary(s);
+	abio_io reader = 0;
+	abio_io writer = 0;
+	int64_t moved;
+
+	if (note(s, abio_pipe(s->drivers[0], 0, &reader, &writer)) == 0) {
+		keep_io(s, reader);
+		keep_io(s, writer);
+	}
+	if (source != 0 && sink != 0)
+		outcome(s, START(s, abio_copy, source, sink, UINT64_MAX, 0));
+	if (sink == 0 || writer == 0)
+		return;
+	/* Read again from its start: what was copied there is what was there. */
+	if (outcome(s, START(s, abio_rewind, sink, 0)) < 0)
+		return;
+	moved = outcome(s, START(s, abio_copy, sink, writer, 100, 0));
+	if (moved != 100)
+		return;
+	moved = outcome(s, START(s, abio_read, reader, back, 100, 0));
+	if (moved > 0 && memcmp(back, bulk_out, (size_t)moved) != 0)
+		child_fail("the copy brought other bytes");
+}
+
 /* A buffer that is home again, empty, or a new one: the event of a failed start brings none. */
 static void empty(struct scenario *s, abio_buffer buffer)
 {
@@ -463,6 +513,7 @@ void scenario_run(struct scenario *s)
 	if (note(s, abio_driver_create(&options, &s->drivers[0])) < 0)
 		return;
 	use_file(s);
+	use_copy(s);
 	use_pipe(s);
 	use_buffers(s);
 	use_sockets(s);

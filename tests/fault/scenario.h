@@ -17,7 +17,7 @@
 #include "child.h"
 
 #define SCENARIO_TOKENS 128
-#define SCENARIO_IOS    32
+#define SCENARIO_IOS    40
 
 struct scenario {
 	uint32_t backend;

@@ -38,7 +38,7 @@ enum excuse {
 	NONE,
 	UNNOTICED = 1,      /* there is another way, or nobody who could be told */
 	UNNOTICED_ONCE = 2, /* tried again */
-	ONLY_ONE = 8,       /* of all calls, that is */
+	ONLY_TWO = 8,       /* of all calls, that is */
 	SILENT = 4,         /* when it goes on, nothing can be done but to wait */
 };
 
@@ -49,8 +49,9 @@ struct injection {
 };
 
 static const struct injection injections[] = {
-	{ FAULT_memory, ENOMEM, UNNOTICED_ONCE | ONLY_ONE }, /* buffers for the kernel to pick */
-	{ FAULT_close, EIO, UNNOTICED },                     /* not every close is somebody's */
+	/* Buffers for the kernel to pick, and workers for it to copy on. */
+	{ FAULT_memory, ENOMEM, UNNOTICED_ONCE | ONLY_TWO },
+	{ FAULT_close, EIO, UNNOTICED }, /* not every close is somebody's */
 	{ FAULT_fstat, ENOMEM, NONE },
 	{ FAULT_get_flags, EBADF, NONE },
 	{ FAULT_set_flags, EPERM, NONE },
@@ -66,6 +67,11 @@ static const struct injection injections[] = {
 	{ FAULT_pwritev, EIO, NONE },
 	{ FAULT_pwritev, ENOSPC, NONE },
 	{ FAULT_sync, EIO, NONE },
+	{ FAULT_send_file, EPIPE, NONE },
+	{ FAULT_send_file, EINVAL, UNNOTICED }, /* then through a buffer */
+	{ FAULT_send_file, EAGAIN, UNNOTICED_ONCE | SILENT },
+	{ FAULT_copy_range, EIO, NONE },
+	{ FAULT_copy_range, EXDEV, UNNOTICED },
 	{ FAULT_length, EIO, NONE },
 	{ FAULT_pipe, EMFILE, NONE },
 	{ FAULT_pipe, ENFILE, NONE },
@@ -234,7 +240,7 @@ static uint64_t run_injection(const struct attempt *first, uint64_t step)
 	uint64_t failed = 0;
 	uint64_t done = 0;
 	uint64_t unnoticed = 0;
-	bool only_one = excused(first, ONLY_ONE);
+	bool only_two = excused(first, ONLY_TWO);
 
 	for (attempt.nth = 1; attempt.nth < CALLS_MAX; attempt.nth += step) {
 		int result = child_run(WATCHDOG_SECONDS, run_attempt, &attempt);
@@ -242,7 +248,7 @@ static uint64_t run_injection(const struct attempt *first, uint64_t step)
 		if (result == NOTHING_TO_FAIL)
 			break;
 		done++;
-		if (result == NOT_NOTICED && ++unnoticed > 1 && only_one)
+		if (result == NOT_NOTICED && ++unnoticed > 2 && only_two)
 			tally(false, "%s: %s, call %llu: one more that nobody notices",
 			      attempt.variant->name, faults_name(attempt.injection->entry),
 			      (unsigned long long)attempt.nth);
