@@ -273,7 +273,9 @@ static struct host *create(void *user, uint64_t token)
 	list_init(&host->cancels);
 	list_init(&host->closers);
 	list_init(&host->ahead.link);
+	host->ahead.scratch = host->ahead_scratch;
 	list_init(&host->flush.link);
+	host->flush.scratch = host->flush_scratch;
 	list_init(&host->chores.link);
 	list_init(&host->released.link);
 	host->user = user;

@@ -56,6 +56,7 @@ struct host {
 	struct request chores;             /* queued while there is something to tell the host */
 	bool busy;                         /* that is */
 	struct request ahead;              /* host_ahead.c */
+	uint64_t ahead_scratch[REQUEST_SCRATCH];
 	bool ahead_out;
 	bool came; /* it ended without bytes, and nobody was told yet */
 	int32_t outcome;
@@ -65,6 +66,7 @@ struct host {
 	bool flush_out;
 	int32_t flush_error; /* which nobody was told yet */
 	struct request flush;
+	uint64_t flush_scratch[REQUEST_SCRATCH];
 	uint64_t calling; /* the number whose start_ slot is being called */
 	bool early;       /* it was completed in there */
 	int32_t early_result;
