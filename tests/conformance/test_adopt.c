@@ -197,10 +197,10 @@ static void a_moved_file_keeps_its_cursor(struct test *t)
 static const struct test_case cases[] = {
 	CASE(adopt_finds_out_the_kind),
 	CASE(adopt_refuses_what_it_cannot_be),
-	STREAMS(a_duplicate_leaves_the_host_its_own),
-	STREAMS(detach_gives_the_descriptor_back),
-	STREAMS(only_an_idle_io_is_detached_or_moved),
-	STREAMS(a_moved_stream_works_on_its_new_driver),
+	NATIVE(a_duplicate_leaves_the_host_its_own),
+	NATIVE(detach_gives_the_descriptor_back),
+	NATIVE(only_an_idle_io_is_detached_or_moved),
+	NATIVE(a_moved_stream_works_on_its_new_driver),
 	CASE(a_moved_file_keeps_its_cursor),
 };
 

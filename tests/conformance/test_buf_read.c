@@ -1256,10 +1256,10 @@ static void views_that_are_held_starve_nobody(struct test *t)
 
 SHARED(ROUTES)
 
-#define ROUTE_CASES(name)                                                                \
-	STREAMS(name##_natively), SOCKETS(name##_through_a_half),                        \
-		STREAMS(name##_through_a_reader), SOCKETS(name##_through_a_reader_of_1), \
-		STREAMS(name##_through_a_reader_of_7), SOCKETS(name##_through_a_reader_of_a_half),
+#define ROUTE_CASES(name)                                                                          \
+	NATIVE(name##_natively), SOCKETS(name##_through_a_half), STREAMS(name##_through_a_reader), \
+		SOCKETS(name##_through_a_reader_of_1), STREAMS(name##_through_a_reader_of_7),      \
+		SOCKETS(name##_through_a_reader_of_a_half),
 
 static const struct test_case cases[] = {
 	SHARED(ROUTE_CASES) CASE(a_file_is_read_line_by_line_with_any_capacity),

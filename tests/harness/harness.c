@@ -299,6 +299,8 @@ static void run_body(void **state)
 
 	calls_begin(t);
 	events_poison_hooks();
+	if (hosts_cannot(t) != NULL)
+		test_skip(t, hosts_cannot(t));
 	if (t->own->definition->how != TEST_ONCE)
 		t->driver = test_driver(t, 0);
 	t->own->definition->body(t);
@@ -374,16 +376,30 @@ struct registry {
 	size_t room;
 };
 
+/* What a case over streams runs on. */
+static const struct kind {
+	const char *name;
+	uint32_t kind;
+	uint32_t style;
+	uint32_t how; /* of the cases that do */
+} kinds[] = {
+	{ " tcp", ABIO_KIND_TCP, 0, TEST_STREAMS | TEST_SOCKETS | TEST_NATIVE },
+	{ " unix", ABIO_KIND_UNIX, 0, TEST_STREAMS | TEST_SOCKETS | TEST_NATIVE },
+	{ " pipe", ABIO_KIND_PIPE, 0, TEST_STREAMS | TEST_NATIVE },
+	{ " host, tries", ABIO_KIND_HOST, HOST_TRIES, TEST_STREAMS },
+	{ " host, starts", ABIO_KIND_HOST, HOST_STARTS, TEST_STREAMS },
+};
+
 static void add(struct registry *registry, const struct test_case *definition,
-		const struct test_variant *variant, uint32_t kind)
+		const struct test_variant *variant, const struct kind *kind)
 {
-	static const char *const kinds[] = { "", "", " tcp", " unix", " pipe" };
 	const char *wanted = getenv("ABIO_TEST");
 	char name[200];
 	struct test *t;
 
 	snprintf(name, sizeof(name), "%s%s%s%s%s", definition->name, variant != NULL ? " [" : "",
-		 variant != NULL ? variant->name : "", kinds[kind], variant != NULL ? "]" : "");
+		 variant != NULL ? variant->name : "", kind != NULL ? kind->name : "",
+		 variant != NULL ? "]" : "");
 	if (wanted != NULL && strstr(name, wanted) == NULL)
 		return;
 	registry->tests = grown(registry->tests, registry->count, &registry->room,
@@ -392,28 +408,27 @@ static void add(struct registry *registry, const struct test_case *definition,
 	memset(t, 0, sizeof(*t));
 	t->name = strdup(name);
 	t->variant = variant;
-	t->kind = kind;
+	t->kind = kind != NULL ? kind->kind : 0;
+	t->style = kind != NULL ? kind->style : 0;
 	/* Until the case runs, its definition stands where its state will. */
 	t->own = (struct test_private *)(uintptr_t)definition;
 }
 
 static void add_case(struct registry *registry, const struct test_case *definition)
 {
-	static const uint32_t kinds[] = { ABIO_KIND_TCP, ABIO_KIND_UNIX, ABIO_KIND_PIPE };
-
 	if (definition->how == TEST_ONCE) {
-		add(registry, definition, NULL, 0);
+		add(registry, definition, NULL, NULL);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(test_variants) / sizeof(test_variants[0]); i++) {
-		size_t last = definition->how == TEST_STREAMS ? 3 : 2;
-
 		if (definition->how == TEST_VARIANTS) {
-			add(registry, definition, &test_variants[i], 0);
+			add(registry, definition, &test_variants[i], NULL);
 			continue;
 		}
-		for (size_t k = 0; k < last; k++)
-			add(registry, definition, &test_variants[i], kinds[k]);
+		for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+			if ((kinds[k].how & definition->how) != 0)
+				add(registry, definition, &test_variants[i], &kinds[k]);
+		}
 	}
 }
 

@@ -38,15 +38,23 @@ struct test {
 	const char *name;
 	const struct test_variant *variant;
 	abio_driver driver; /* of the variant; 0 in a ONCE case */
-	uint32_t kind;      /* of a STREAMS case: ABIO_KIND_TCP, _UNIX or _PIPE */
+	uint32_t kind;      /* of a STREAMS case: ABIO_KIND_TCP, _UNIX, _PIPE or _HOST */
+	uint32_t style;     /* of kind HOST: HOST_TRIES or HOST_STARTS */
 	struct test_private *own;
 };
 
 enum test_how {
 	TEST_VARIANTS = 0, /* once per driver variant */
 	TEST_ONCE = 1,     /* once, without a driver */
-	TEST_STREAMS = 2,  /* per variant, over TCP, Unix socket and pipe */
+	TEST_STREAMS = 2,  /* per variant, over TCP, Unix socket, pipe and both kinds of host */
 	TEST_SOCKETS = 4,  /* per variant, over TCP and Unix socket */
+	TEST_NATIVE = 8,   /* per variant, over TCP, Unix socket and pipe */
+};
+
+/* How a host implements a stream: abio_read_impl.try_read, or start_read, and so on. */
+enum test_host_style {
+	HOST_TRIES = 1,
+	HOST_STARTS = 2
 };
 
 struct test_case {
@@ -66,6 +74,10 @@ struct test_case {
 #define STREAMS(function)                         \
 	{                                         \
 #function, function, TEST_STREAMS \
+	}
+#define NATIVE(function)                         \
+	{                                        \
+#function, function, TEST_NATIVE \
 	}
 #define SOCKETS(function)                         \
 	{                                         \

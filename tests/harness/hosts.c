@@ -20,9 +20,11 @@
 #define OP_RELEASED OP_MASK
 #define OP_READABLE (OP_MASK - 1)
 #define OP_WRITABLE (OP_MASK - 2)
+#define OP_CLOSED   (OP_MASK - 3)
 
 /* Of the case that runs. */
 static struct test_private *running;
+static struct test *running_test;
 
 struct host_stream {
 	abio_io io;
@@ -98,8 +100,9 @@ static int32_t close_at_once(void *user, uint64_t op)
 {
 	struct host_stream *stream = user;
 
+	/* What still waits on it ends with it. */
 	(void)op;
-	abio_release(stream->inner);
+	abio_close(stream->inner, 0, token_of(stream, OP_CLOSED));
 	return 1;
 }
 
@@ -187,6 +190,7 @@ abio_io hosts_wrap(struct test *t, abio_driver driver, abio_io inner)
 
 	assert_non_null(stream);
 	running = own;
+	running_test = t;
 	own->hosts = grown(own->hosts, own->host_count, &own->host_room,
 			   sizeof(struct host_stream *));
 	stream->number = own->host_count;
@@ -231,15 +235,88 @@ bool hosts_take(struct test *t, const struct abio_event *event)
 		assert_int_equal(event->flags, ABIO_EVENT_RELEASED);
 		assert_int_equal(event->data, (uintptr_t)stream);
 		stream->gone = true;
+		abio_release(stream->inner);
 	} else if (op == OP_READABLE || op == OP_WRITABLE) {
 		bit = op == OP_READABLE ? ABIO_INTEREST_READ : ABIO_INTEREST_WRITE;
 		stream->armed &= ~bit;
 		if (event->result > 0)
 			abio_object_notify(stream->io, (uint32_t)event->result);
-	} else {
+	} else if (op != OP_CLOSED) {
 		complete(stream, op, event);
 	}
 	return true;
+}
+
+/*
+ * Cases of every stream that cannot hold on one that a host implements, and why: all of them.  The
+ * same is said to users in docs/backends.md.
+ */
+#define BOTH        (HOST_TRIES | HOST_STARTS)
+#define NO_FD       "there is no descriptor"
+#define CLOSES      "its driver closes only when the host has its own back"
+#define STICKY      "it is ready until a try_ slot says that it is not"
+#define FIRST_PIECE "a start_ slot is given one piece"
+#define NO_TRY      "what is there is known when the host has completed a read"
+#define COUNTS      "what the host does is counted too"
+#define POLLS       "the case polls by itself and would miss the host's events"
+#define COPIES      "what try_write is given is copied, and sent at the next poll"
+static const struct {
+	const char *name;
+	uint32_t styles; /* of a host that this is true of */
+	const char *reason;
+} not_on_hosts[] = {
+	{ "ready_fd_is_what_a_host_may_watch", BOTH, NO_FD },
+	{ "a_closed_driver_leaves_handles_that_answer_closed", BOTH, CLOSES },
+	{ "ready_waits_for_data", HOST_TRIES, STICKY },
+	{ "readv_fills_pieces_in_turn", HOST_STARTS, FIRST_PIECE },
+	{ "readv_passes_over_empty_pieces", HOST_STARTS, FIRST_PIECE },
+	{ "readv_takes_the_first_1024_pieces", HOST_STARTS, FIRST_PIECE },
+	{ "writev_gathers_pieces_in_turn", HOST_STARTS, FIRST_PIECE },
+	{ "writev_takes_the_first_1024_pieces", HOST_STARTS, FIRST_PIECE },
+	{ "readv_clamps_vast_pieces", HOST_STARTS, NO_TRY },
+	{ "read_of_two_gibibytes_is_short", HOST_STARTS, NO_TRY },
+	{ "try_read_takes_what_is_there", HOST_STARTS, NO_TRY },
+	{ "inline_read_answers_at_once", HOST_STARTS, NO_TRY },
+	{ "inline_read_waits_when_it_must", HOST_STARTS, NO_TRY },
+	{ "inline_write_answers_at_once", HOST_STARTS, NO_TRY },
+	{ "a_write_after_puts_goes_after_them", HOST_STARTS, NO_TRY },
+	{ "driver_shutdown_drops_what_was_put", HOST_STARTS, COPIES },
+	{ "try_read_buf_appends_and_touches_nothing_else", HOST_STARTS, NO_TRY },
+	{ "read_buf_answers_at_once_when_it_can", HOST_STARTS, NO_TRY },
+	{ "impossible_readbufs_are_refused", HOST_STARTS, NO_TRY },
+	{ "try_read_bufv_fills_them_in_turn", HOST_STARTS, NO_TRY },
+	{ "fill_at_the_end_gives_nothing_again_and_again_through_a_reader", HOST_STARTS, NO_TRY },
+	{ "fill_at_the_end_gives_nothing_again_and_again_through_a_reader_of_7", HOST_STARTS,
+	  NO_TRY },
+	{ "has_data_left_tells_and_takes_nothing_through_a_reader", HOST_STARTS, NO_TRY },
+	{ "has_data_left_tells_and_takes_nothing_through_a_reader_of_7", HOST_STARTS, NO_TRY },
+	{ "read_bufv_fills_them_in_turn", HOST_STARTS, FIRST_PIECE },
+	{ "several_are_one_system_call_and_1024_at_most", BOTH, COUNTS },
+	{ "a_lent_buffer_outlives_its_handle", BOTH, COUNTS },
+	{ "the_byte_behind_the_limit_goes_to_whoever_reads_next", HOST_STARTS, NO_TRY },
+	{ "a_buffer_is_lent_until_its_event_is_delivered", HOST_STARTS, POLLS },
+	{ "an_unsubmitted_read_can_be_cancelled", HOST_STARTS, NO_TRY },
+	{ "racing_cancels_lose_no_byte", HOST_STARTS, NO_TRY },
+	{ "writing_to_nobody_is_an_error_without_a_signal", HOST_STARTS, COPIES },
+	{ "cancelling_the_close_drops_what_was_put", HOST_STARTS, COPIES },
+};
+
+const char *hosts_cannot(const struct test *t)
+{
+	const char *name = t->own->definition->name;
+
+	for (size_t i = 0;
+	     t->kind == ABIO_KIND_HOST && i < sizeof(not_on_hosts) / sizeof(not_on_hosts[0]); i++) {
+		if ((not_on_hosts[i].styles & t->style) != 0 &&
+		    strcmp(not_on_hosts[i].name, name) == 0)
+			return not_on_hosts[i].reason;
+	}
+	return NULL;
+}
+
+struct test *hosts_case(void)
+{
+	return running != NULL && running->host_count > 0 ? running_test : NULL;
 }
 
 const char *hosts_end(struct test *t)
@@ -256,5 +333,6 @@ const char *hosts_end(struct test *t)
 	}
 	free(own->hosts);
 	own->hosts = NULL;
+	running = NULL;
 	return complaint;
 }

@@ -68,6 +68,10 @@ struct test_private {
 	size_t fd_room;
 	char **paths;
 	size_t path_count;
+	struct host_stream **hosts;
+	size_t host_count;
+	size_t host_room;
+	uint8_t host_fd[4096]; /* raw descriptors that a stream of kind HOST stands over */
 	uint32_t surprises; /* terminal events nobody was owed */
 };
 
@@ -87,6 +91,19 @@ void calls_begin(const struct test *t);
 void calls_write(const char *suite);
 /* Over an object that a host implements. */
 bool test_is_host(const struct test *t);
+
+/* hosts.c */
+/* A stream that a host implements over `inner`, which it takes. */
+abio_io hosts_wrap(struct test *t, abio_driver driver, abio_io inner);
+/* What is under it, or 0. */
+abio_io hosts_inner(abio_io io);
+/* Deals with an event that is not the case's but a host's. */
+bool hosts_take(struct test *t, const struct abio_event *event);
+const char *hosts_end(struct test *t);
+/* Why a case of every stream does not run over those of a host's, or NULL. */
+const char *hosts_cannot(const struct test *t);
+/* The case that has streams of a host's, which move only while their driver is polled. */
+struct test *hosts_case(void);
 
 /* harness.c */
 void *grown(void *array, size_t count, size_t *room, size_t size);

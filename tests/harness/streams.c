@@ -115,12 +115,16 @@ void test_raw_pair(struct test *t, uint32_t kind, int fds[2])
 {
 	if (kind == ABIO_KIND_TCP)
 		tcp_pair(fds);
-	else if (kind == ABIO_KIND_UNIX)
+	else if (kind == ABIO_KIND_UNIX || kind == ABIO_KIND_HOST)
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	else
 		assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	test_own_fd(t, fds[0]);
 	test_own_fd(t, fds[1]);
+	for (int i = 0; i < 2; i++) {
+		if ((size_t)fds[i] < sizeof(t->own->host_fd))
+			t->own->host_fd[fds[i]] = kind == ABIO_KIND_HOST;
+	}
 }
 
 abio_io test_adopt(struct test *t, abio_driver driver, int fd)
@@ -129,6 +133,8 @@ abio_io test_adopt(struct test *t, abio_driver driver, int fd)
 
 	assert_int_equal(abio_adopt(driver, fd, ABIO_KIND_AUTO, 0, &io), 0);
 	disown_fd(t, fd);
+	if ((size_t)fd < sizeof(t->own->host_fd) && t->own->host_fd[fd])
+		return hosts_wrap(t, driver, io);
 	test_own(t, io);
 	return io;
 }
@@ -165,6 +171,8 @@ int test_fd_of(abio_io io)
 	struct abio_io_info info = { .size = sizeof(info) };
 
 	assert_int_equal(abio_info(io, &info), 0);
+	if (info.kind == ABIO_KIND_HOST && hosts_inner(io) != 0)
+		return test_fd_of(hosts_inner(io));
 	return info.fd;
 }
 
@@ -187,6 +195,10 @@ void test_receive(int fd, void *data, size_t length)
 {
 	char *bytes = data;
 
+	if (hosts_case() != NULL && hosts_case()->driver != 0) {
+		test_pull(hosts_case(), fd, data, length);
+		return;
+	}
 	while (length > 0) {
 		ssize_t got = read(fd, bytes, length);
 
