@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define POISON_BYTE 0xdb
+#define POISON_UNIT 8u /* AddressSanitizer hides whole units, or the end of an allocation */
 
 #if defined(__SANITIZE_ADDRESS__)
 #define POISON_ASAN 1

@@ -79,7 +79,7 @@ static struct view *detach(struct inbuf *inbuf)
 	struct view *view = inbuf->view;
 
 	if (inbuf->view == NULL && inbuf->owner != NULL && !stays_with_class(inbuf))
-		poison_hide(inbuf->data, inbuf->end);
+		poison_hide(inbuf->data, (inbuf->end + POISON_UNIT - 1) & ~(POISON_UNIT - 1));
 	inbuf->view = NULL;
 	inbuf->start = 0;
 	inbuf->end = 0;
