@@ -13,6 +13,7 @@
 #include "driver.h"
 #include "harness.h"
 #include "pool.h"
+#include "private.h"
 #include "uring.h"
 
 #define MANY    64u
@@ -323,54 +324,103 @@ static uint32_t pool_free(struct test *t)
 	return test_is_uring(t) ? uring_state_of(driver)->buffers_free : driver->pool->free_count;
 }
 
-static void start_idle(struct test *t, bool receive, int fd, uint64_t token, abio_io *io)
+enum waits {
+	WAITS_READY,
+	WAITS_RECEIVE,
+	WAITS_FILL
+};
+static const char *const waits_names[] = { "ready", "receive", "fill_buf" };
+
+static void start_idle(struct test *t, enum waits waits, int fd, uint64_t token, abio_io *io)
 {
 	assert_int_equal(abio_adopt(t->driver, fd, ABIO_KIND_UNIX, 0, io), 0);
 	test_owed(t, token);
-	if (receive)
+	if (waits == WAITS_RECEIVE)
 		assert_int_equal(abio_receive(*io, 0, token), 0);
+	else if (waits == WAITS_FILL)
+		assert_int_equal(abio_fill_buf(*io, 0, token), 0);
 	else
 		assert_int_equal(abio_ready(*io, ABIO_INTEREST_READ, 0, token), 0);
 }
 
-/* Both ends of each pair are streams of the driver: silent, and open. */
-static uint64_t idle_bytes(struct test *t, bool receive, abio_io *ios)
+/* Each says its number to the other end of its pair; one piece of memory serves all who read. */
+static void hear(struct test *t, enum waits waits, abio_io *ios, uint64_t first)
 {
-	uint64_t token = test_token(t);
+	uint8_t *heard = test_memory(t, IDLE);
+	uint32_t left = IDLE;
+	uint32_t number;
+
+	for (uint32_t i = 0; i < IDLE; i++) {
+		number = i ^ 1;
+		assert_int_equal(abio_try_write(ios[i], &number, sizeof(number), 0),
+				 sizeof(number));
+	}
+	while (left > 0) {
+		struct abio_event event = test_event(t);
+		uint64_t i = event.token - first;
+
+		assert_true(i < IDLE && !heard[i]);
+		heard[i] = 1;
+		left--;
+		if (waits == WAITS_READY) {
+			assert_int_equal(event.result, ABIO_READY_READ);
+			assert_int_equal(abio_try_read(ios[i], &number, sizeof(number), 0),
+					 sizeof(number));
+		} else {
+			assert_int_equal(event.result, sizeof(number));
+			memcpy(&number, (const void *)(uintptr_t)event.data, sizeof(number));
+		}
+		assert_int_equal(number, i);
+		if (waits == WAITS_FILL)
+			assert_int_equal(abio_consume(ios[i], sizeof(number)), 0);
+	}
+}
+
+/* Both ends of each pair are streams of the driver: silent, and open. */
+static uint64_t idle_bytes(struct test *t, enum waits waits, abio_io *ios, uint64_t *first)
+{
+	*first = test_token(t);
+	t->own->last_token += IDLE;
 
 	counting_begin();
 	for (uint32_t i = 0; i < IDLE; i += 2) {
 		int fds[2];
 
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-		start_idle(t, receive, fds[0], token, &ios[i]);
-		start_idle(t, receive, fds[1], token, &ios[i + 1]);
+		start_idle(t, waits, fds[0], *first + i, &ios[i]);
+		start_idle(t, waits, fds[1], *first + i + 1, &ios[i + 1]);
 	}
 	test_quiet(t);
 	counting_end();
 	return counted_bytes();
 }
 
-static void idle(struct test *t, bool receive)
+static void idle(struct test *t, enum waits waits)
 {
 	abio_io *ios = test_memory(t, IDLE * sizeof(*ios));
 	uint64_t pool = sizeof(struct pool) + POOL_BUFFERS * POOL_BUFFER_SIZE;
+	uint64_t first;
 	uint64_t bytes;
 
 	if (!enough_descriptors())
 		test_skip(t, "10,500 descriptors cannot be had");
 	if (test_is_uring(t))
 		pool += POOL_BUFFERS * sizeof(struct io_uring_buf);
-	if (!receive)
+	if (waits == WAITS_READY)
 		pool = 0;
-	bytes = idle_bytes(t, receive, ios) - pool;
+	bytes = idle_bytes(t, waits, ios, &first) - pool;
 	printf("  %s, %u streams, %s: %llu bytes each%s\n", t->variant->name, IDLE,
-	       receive ? "receive" : "ready", (unsigned long long)(bytes / IDLE),
-	       receive ? ", beside the pool of a driver" : "");
+	       waits_names[waits], (unsigned long long)(bytes / IDLE),
+	       waits != WAITS_READY ? ", beside the pool of a driver" : "");
 	/* The pool is as large for ten thousand as for one, and nobody holds a piece of it. */
-	if (receive)
+	if (waits != WAITS_READY)
 		assert_int_equal(pool_free(t), POOL_BUFFERS);
 	assert_true(bytes / IDLE < IDLE_MOST);
+	hear(t, waits, ios, first);
+	if (waits != WAITS_READY) {
+		test_quiet(t);
+		assert_int_equal(pool_free(t), POOL_BUFFERS);
+	}
 	test_driver_end(t, t->driver);
 	for (uint32_t i = 0; i < IDLE; i++)
 		abio_release(ios[i]);
@@ -378,12 +428,17 @@ static void idle(struct test *t, bool receive)
 
 static void ten_thousand_idle_ready_cost_less_than_half_a_kibibyte_each(struct test *t)
 {
-	idle(t, false);
+	idle(t, WAITS_READY);
 }
 
 static void ten_thousand_idle_receive_cost_less_than_half_a_kibibyte_each(struct test *t)
 {
-	idle(t, true);
+	idle(t, WAITS_RECEIVE);
+}
+
+static void ten_thousand_idle_fills_cost_less_than_half_a_kibibyte_each(struct test *t)
+{
+	idle(t, WAITS_FILL);
 }
 
 static const struct test_case cases[] = {
@@ -398,6 +453,7 @@ static const struct test_case cases[] = {
 	SOCKETS(the_kernel_gets_the_addresses_of_the_host),
 	CASE(ten_thousand_idle_ready_cost_less_than_half_a_kibibyte_each),
 	CASE(ten_thousand_idle_receive_cost_less_than_half_a_kibibyte_each),
+	CASE(ten_thousand_idle_fills_cost_less_than_half_a_kibibyte_each),
 };
 
 TEST_MAIN("counts", cases)
