@@ -4,10 +4,9 @@
  * of several capacities.
  */
 #include <errno.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
-#include "harness.h"
+#include "filled.h"
 #include "poison.h"
 #include "pool.h"
 
@@ -54,83 +53,6 @@ static uint32_t window(void)
 	return through.reader && through.capacity != 0 ? through.capacity : POOL_BUFFER_SIZE;
 }
 
-static struct abio_event fill(struct test *t, abio_io io)
-{
-	return test_finish(t, START(t, abio_fill_buf, io, 0));
-}
-
-static const char *shown(const struct abio_event *event)
-{
-	return (const char *)(uintptr_t)event->data;
-}
-
-/* Fills and consumes `length` bytes that are `data`, whatever the pieces. */
-static void expect_bytes(struct test *t, abio_io io, const void *data, uint32_t length)
-{
-	uint32_t taken = 0;
-
-	while (taken < length) {
-		struct abio_event event = fill(t, io);
-		uint32_t count;
-
-		assert_true(event.result > 0);
-		assert_int_equal(event.flags, ABIO_EVENT_VIEW);
-		count = event.result < length - taken ? (uint32_t)event.result : length - taken;
-		assert_memory_equal(shown(&event), (const char *)data + taken, count);
-		assert_int_equal(abio_consume(io, count), 0);
-		taken += count;
-	}
-}
-
-static abio_buffer new_buffer(struct test *t, uint32_t capacity)
-{
-	abio_buffer buffer;
-
-	(void)t;
-	assert_int_equal(abio_buffer_alloc(capacity, 0, 0, &buffer), 0);
-	return buffer;
-}
-
-static struct abio_buffer_state look(abio_buffer buffer)
-{
-	struct abio_buffer_state state = { .size = sizeof(state) };
-
-	assert_int_equal(abio_buffer_info(buffer, &state), 0);
-	return state;
-}
-
-static void expect_held(abio_buffer buffer, const void *data, uint32_t length)
-{
-	struct abio_buffer_state state = look(buffer);
-
-	assert_int_equal(state.lent, 0);
-	assert_int_equal(state.filled, length);
-	assert_true(state.initialized >= length);
-	if (length > 0)
-		assert_memory_equal(state.data, data, length);
-}
-
-/* The terminal event of a read into `buffer`, which comes home in every outcome. */
-static struct abio_event home(struct test *t, uint64_t token, abio_buffer buffer)
-{
-	struct abio_event event = test_finish(t, token);
-
-	assert_int_equal(event.flags, ABIO_EVENT_BUFFER);
-	assert_int_equal(event.handle, buffer);
-	return event;
-}
-
-/* Not lent as the harness lends: what was read ahead is copied at the start. */
-static int64_t take(struct test *t, abio_io io, void *data, uint32_t length)
-{
-	return test_result(t, START(t, abio_read, io, data, length, 0));
-}
-
-static int64_t take_exact(struct test *t, abio_io io, void *data, uint32_t length)
-{
-	return test_result(t, START(t, abio_read_exact, io, data, length, 0));
-}
-
 /* ---- fill and consume ------------------------------------------------------------------------ */
 
 static void fill_shows_what_waits(struct test *t)
@@ -140,12 +62,12 @@ static void fill_shows_what_waits(struct test *t)
 	struct abio_event event;
 
 	test_send(peer, "hello", 5);
-	event = fill(t, reader);
+	event = filled_show(t, reader);
 	assert_in_range(event.result, 1, 5);
 	assert_int_equal(event.flags, ABIO_EVENT_VIEW);
 	assert_int_equal(event.progress, 0);
 	assert_int_equal(event.handle, 0);
-	assert_memory_equal(shown(&event), "hello", (size_t)event.result);
+	assert_memory_equal(filled_at(&event), "hello", (size_t)event.result);
 }
 
 static void fill_waits_for_the_first_byte(struct test *t)
@@ -159,7 +81,7 @@ static void fill_waits_for_the_first_byte(struct test *t)
 	test_send(peer, "x", 1);
 	event = test_finish(t, token);
 	assert_int_equal(event.result, 1);
-	assert_memory_equal(shown(&event), "x", 1);
+	assert_memory_equal(filled_at(&event), "x", 1);
 }
 
 static void fill_again_shows_the_same_bytes(struct test *t)
@@ -170,12 +92,12 @@ static void fill_again_shows_the_same_bytes(struct test *t)
 	struct abio_event second;
 
 	test_send(peer, "abc", 3);
-	first = fill(t, reader);
+	first = filled_show(t, reader);
 	test_send(peer, "def", 3);
-	second = fill(t, reader);
+	second = filled_show(t, reader);
 	assert_int_equal(second.result, first.result);
 	assert_int_equal(second.data, first.data);
-	expect_bytes(t, reader, "abcdef", 6);
+	filled_expect(t, reader, "abcdef", 6);
 }
 
 static void consuming_in_steps_moves_the_view(struct test *t)
@@ -184,11 +106,11 @@ static void consuming_in_steps_moves_the_view(struct test *t)
 	int peer = open_reader(t, &reader);
 
 	test_send(peer, "abcdef", 6);
-	expect_bytes(t, reader, "a", 1);
-	expect_bytes(t, reader, "bc", 2);
-	expect_bytes(t, reader, "def", 3);
+	filled_expect(t, reader, "a", 1);
+	filled_expect(t, reader, "bc", 2);
+	filled_expect(t, reader, "def", 3);
 	test_send(peer, "g", 1);
-	expect_bytes(t, reader, "g", 1);
+	filled_expect(t, reader, "g", 1);
 }
 
 static void consuming_nothing_is_allowed(struct test *t)
@@ -198,9 +120,9 @@ static void consuming_nothing_is_allowed(struct test *t)
 
 	assert_int_equal(abio_consume(reader, 0), 0);
 	test_send(peer, "ab", 2);
-	assert_true(fill(t, reader).result > 0);
+	assert_true(filled_show(t, reader).result > 0);
 	assert_int_equal(abio_consume(reader, 0), 0);
-	expect_bytes(t, reader, "ab", 2);
+	filled_expect(t, reader, "ab", 2);
 	assert_int_equal(abio_consume(reader, 0), 0);
 }
 
@@ -212,10 +134,10 @@ static void consuming_more_than_there_is_consumes_nothing(struct test *t)
 
 	assert_int_equal(abio_consume(reader, 1), ABIO_E_ARGUMENT);
 	test_send(peer, "ab", 2);
-	event = fill(t, reader);
+	event = filled_show(t, reader);
 	assert_int_equal(abio_consume(reader, (uint32_t)event.result + 1), ABIO_E_ARGUMENT);
 	assert_int_equal(abio_consume(reader, UINT32_MAX), ABIO_E_ARGUMENT);
-	expect_bytes(t, reader, "ab", 2);
+	filled_expect(t, reader, "ab", 2);
 	assert_int_equal(abio_consume(reader, 1), ABIO_E_ARGUMENT);
 }
 
@@ -226,9 +148,9 @@ static void fill_at_the_end_gives_nothing_again_and_again(struct test *t)
 
 	test_send(peer, "ab", 2);
 	test_close_fd(t, peer);
-	expect_bytes(t, reader, "ab", 2);
+	filled_expect(t, reader, "ab", 2);
 	for (int i = 0; i < 3; i++) {
-		struct abio_event event = fill(t, reader);
+		struct abio_event event = filled_show(t, reader);
 		const void *data = &event;
 
 		assert_int_equal(event.result, 0);
@@ -256,7 +178,7 @@ static void try_fill_does_not_wait(struct test *t)
 	assert_memory_equal(data, "abc", (size_t)result);
 	assert_int_equal(abio_try_fill_buf(reader, &again), result);
 	assert_ptr_equal(again, data);
-	expect_bytes(t, reader, "abc", 3);
+	filled_expect(t, reader, "abc", 3);
 }
 
 static void fill_inline_answers_at_once_when_it_can(struct test *t)
@@ -282,7 +204,7 @@ static void a_fill_in_flight_is_the_only_reader(struct test *t)
 	abio_io reader;
 	int peer = open_reader(t, &reader);
 	uint64_t token = START(t, abio_fill_buf, reader, 0);
-	abio_buffer buffer = new_buffer(t, 10);
+	abio_buffer buffer = filled_buffer(t, 10);
 	char *memory = test_memory(t, 10);
 	const void *data;
 
@@ -299,10 +221,10 @@ static void a_fill_in_flight_is_the_only_reader(struct test *t)
 		assert_int_equal(abio_try_read(reader, memory, 10, 0), ABIO_E_BUSY);
 		test_quiet(t);
 	}
-	expect_held(buffer, "", 0);
+	filled_holds(buffer, "", 0);
 	test_send(peer, "a", 1);
 	assert_int_equal(test_result(t, token), 1);
-	expect_bytes(t, reader, "a", 1);
+	filled_expect(t, reader, "a", 1);
 	abio_buffer_release(buffer);
 }
 
@@ -315,16 +237,16 @@ static void nobody_reads_what_an_event_on_its_way_shows(struct test *t)
 	struct abio_event event;
 
 	test_send(peer, "abc", 3);
-	expect_bytes(t, reader, "a", 1);
+	filled_expect(t, reader, "a", 1);
 	if (through.capacity == 1)
-		assert_true(fill(t, reader).result == 1);
+		assert_true(filled_show(t, reader).result == 1);
 	/* Done on the spot, and the host does not know yet. */
 	token = START(t, abio_fill_buf, reader, 0);
 	assert_int_equal(abio_try_read(reader, memory, 10, 0), ABIO_E_BUSY);
 	assert_int_equal(abio_consume(reader, 1), ABIO_E_BUSY);
 	event = test_finish(t, token);
-	assert_memory_equal(shown(&event), "bc", (size_t)event.result);
-	expect_bytes(t, reader, "bc", 2);
+	assert_memory_equal(filled_at(&event), "bc", (size_t)event.result);
+	filled_expect(t, reader, "bc", 2);
 }
 
 static void large_data_comes_in_pieces_of_the_window(struct test *t)
@@ -342,10 +264,10 @@ static void large_data_comes_in_pieces_of_the_window(struct test *t)
 	test_fill(data, length, 7);
 	writing = START(t, abio_write_all, writer, data, length, 0);
 	while (taken < length) {
-		struct abio_event event = fill(t, reader);
+		struct abio_event event = filled_show(t, reader);
 
 		assert_in_range(event.result, 1, window());
-		assert_pattern(shown(&event), (size_t)event.result, 7 + taken);
+		assert_pattern(filled_at(&event), (size_t)event.result, 7 + taken);
 		taken += (uint32_t)event.result;
 		assert_int_equal(abio_consume(reader, (uint32_t)event.result), 0);
 	}
@@ -362,11 +284,11 @@ static void an_error_of_the_transport_is_reported_behind_the_data(struct test *t
 		test_skip(t, "only TCP is reset");
 	peer = open_reader(t, &reader);
 	test_send(peer, "ab", 2);
-	assert_in_range(fill(t, reader).result, 1, 2);
+	assert_in_range(filled_show(t, reader).result, 1, 2);
 	test_reset(t, peer);
-	expect_bytes(t, reader, "a", 1);
-	expect_bytes(t, reader, "b", 1);
-	result = fill(t, reader).result;
+	filled_expect(t, reader, "a", 1);
+	filled_expect(t, reader, "b", 1);
+	result = filled_show(t, reader).result;
 	assert_int_equal(result, -ECONNRESET);
 }
 
@@ -381,11 +303,12 @@ static void reads_take_what_was_read_ahead_first(struct test *t)
 	int64_t moved;
 
 	test_send(peer, "abcd", 4);
-	ahead = (uint32_t)fill(t, reader).result;
+	ahead = (uint32_t)filled_show(t, reader).result;
 	test_send(peer, "efgh", 4);
-	moved = take(t, reader, data, 2);
+	moved = filled_read(t, reader, data, 2);
 	assert_int_equal(moved, ahead < 2 ? ahead : 2);
-	assert_int_equal(take_exact(t, reader, data + moved, (uint32_t)(8 - moved)), 8 - moved);
+	assert_int_equal(filled_read_exact(t, reader, data + moved, (uint32_t)(8 - moved)),
+			 8 - moved);
 	assert_memory_equal(data, "abcdefgh", 8);
 }
 
@@ -398,14 +321,14 @@ static void try_reads_take_what_was_read_ahead_first(struct test *t)
 	int64_t ahead;
 
 	test_send(peer, "abcd", 4);
-	ahead = fill(t, reader).result;
+	ahead = filled_show(t, reader).result;
 	assert_int_equal(abio_try_read(reader, data, 1, 0), 1);
 	if (ahead == 4) {
 		assert_int_equal(abio_try_readv(reader, pieces, 2, 0), 3);
 		assert_memory_equal(data, "abcd", 4);
 		assert_int_equal(abio_try_read(reader, data, 4, 0), ABIO_WOULD_BLOCK);
 	} else {
-		expect_bytes(t, reader, "bcd", 3);
+		filled_expect(t, reader, "bcd", 3);
 	}
 	assert_memory_equal(data, "a", 1);
 }
@@ -419,7 +342,7 @@ static void receive_delivers_what_was_read_ahead_first(struct test *t)
 	uint64_t token;
 
 	test_send(peer, "abcd", 4);
-	assert_true(fill(t, reader).result > 0);
+	assert_true(filled_show(t, reader).result > 0);
 	assert_int_equal(abio_consume(reader, 1), 0);
 	token = START(t, abio_receive, reader, 0);
 	test_send(peer, "efgh", 4);
@@ -428,7 +351,7 @@ static void receive_delivers_what_was_read_ahead_first(struct test *t)
 
 		assert_int_equal(event.token, token);
 		assert_int_equal(event.flags, ABIO_EVENT_MORE | ABIO_EVENT_VIEW);
-		memcpy(data + total, shown(&event), (size_t)event.result);
+		memcpy(data + total, filled_at(&event), (size_t)event.result);
 		total += (size_t)event.result;
 		assert_int_equal(event.progress, total);
 	}
@@ -456,7 +379,7 @@ static void receive_pauses_resumes_and_ends(struct test *t)
 	while (total < 4) {
 		event = test_event(t);
 		assert_true(event.result > 0);
-		memcpy(data + total, shown(&event), (size_t)event.result);
+		memcpy(data + total, filled_at(&event), (size_t)event.result);
 		total += (size_t)event.result;
 	}
 	assert_memory_equal(data, "abcd", 4);
@@ -474,7 +397,7 @@ static void ready_knows_what_was_read_ahead(struct test *t)
 	uint64_t token;
 
 	test_send(peer, "a", 1);
-	assert_int_equal(fill(t, reader).result, 1);
+	assert_int_equal(filled_show(t, reader).result, 1);
 	assert_true((abio_ready_now(reader, ABIO_INTEREST_READ) & ABIO_READY_READ) != 0);
 	assert_true((test_result(t, START(t, abio_ready, reader, ABIO_INTEREST_READ, 0)) &
 		     ABIO_READY_READ) != 0);
@@ -484,7 +407,7 @@ static void ready_knows_what_was_read_ahead(struct test *t)
 	assert_false(test_has_come(t, token));
 	test_send(peer, "b", 1);
 	assert_int_equal(test_result(t, token), ABIO_READY_READ);
-	expect_bytes(t, reader, "b", 1);
+	filled_expect(t, reader, "b", 1);
 }
 
 static void reading_and_writing_at_once_is_possible(struct test *t)
@@ -503,7 +426,7 @@ static void reading_and_writing_at_once_is_possible(struct test *t)
 	assert_memory_equal(back, "ping", 4);
 	test_send(peer, "pong", 4);
 	assert_in_range(test_result(t, filling), 1, 4);
-	expect_bytes(t, reader, "pong", 4);
+	filled_expect(t, reader, "pong", 4);
 }
 
 /* ---- cancel and close ------------------------------------------------------------------------ */
@@ -525,13 +448,13 @@ static void a_cancelled_fill_loses_nothing(struct test *t)
 		event = test_finish(t, token);
 		if (event.result != ABIO_E_CANCELED) {
 			assert_int_equal(event.result, 1);
-			assert_memory_equal(shown(&event), &c, 1);
+			assert_memory_equal(filled_at(&event), &c, 1);
 		} else {
 			assert_int_equal(event.flags, 0);
 		}
 		if (c % 3 != 0)
 			test_send(peer, &c, 1);
-		expect_bytes(t, reader, &c, 1);
+		filled_expect(t, reader, &c, 1);
 	}
 }
 
@@ -543,10 +466,10 @@ static void a_view_outlives_the_close(struct test *t)
 	const void *data;
 
 	test_send(peer, "abc", 3);
-	event = fill(t, reader);
+	event = filled_show(t, reader);
 	assert_int_equal(test_result(t, START(t, abio_close, reader, 0)), 0);
 	test_quiet(t);
-	assert_memory_equal(shown(&event), "abc", (size_t)event.result);
+	assert_memory_equal(filled_at(&event), "abc", (size_t)event.result);
 	assert_int_equal(abio_consume(reader, 1), ABIO_E_CLOSED);
 	assert_int_equal(abio_try_fill_buf(reader, &data), ABIO_E_CLOSED);
 }
@@ -594,10 +517,10 @@ static void a_debug_build_takes_a_view_that_ended_away(struct test *t)
 #endif
 	test_send(peer, "abc", 3);
 	do {
-		event = fill(t, reader);
-		assert_false(ended(shown(&event), (uint32_t)event.result));
+		event = filled_show(t, reader);
+		assert_false(ended(filled_at(&event), (uint32_t)event.result));
 		assert_int_equal(abio_consume(reader, (uint32_t)event.result), 0);
-		assert_true(ended(shown(&event), (uint32_t)event.result));
+		assert_true(ended(filled_at(&event), (uint32_t)event.result));
 	} while (event.result == 0);
 }
 
@@ -618,9 +541,9 @@ static void a_debug_build_takes_a_piece_that_ended_away(struct test *t)
 	assert_int_equal(count, 1);
 	test_saw(t, &event);
 	assert_int_equal(event.token, token);
-	assert_memory_equal(shown(&event), "a", 1);
+	assert_memory_equal(filled_at(&event), "a", 1);
 	test_quiet(t);
-	assert_true(ended(shown(&event), 1));
+	assert_true(ended(filled_at(&event), 1));
 }
 
 /* ---- lines ----------------------------------------------------------------------------------- */
@@ -629,22 +552,24 @@ static void read_line_gives_line_after_line(struct test *t)
 {
 	abio_io reader;
 	int peer = open_reader(t, &reader);
-	abio_buffer buffer = new_buffer(t, 100);
+	abio_buffer buffer = filled_buffer(t, 100);
 	struct abio_event event;
 
 	test_send(peer, "one\ntwo\n\nthree\n", 15);
-	event = home(t, START(t, abio_read_line, reader, buffer, 0), buffer);
+	event = filled_home(t, START(t, abio_read_line, reader, buffer, 0), buffer);
 	assert_int_equal(event.result, 4);
 	assert_int_equal(event.progress, 4);
-	expect_held(buffer, "one\n", 4);
-	event = home(t, START(t, abio_read_line, reader, buffer, 0), buffer);
+	filled_holds(buffer, "one\n", 4);
+	event = filled_home(t, START(t, abio_read_line, reader, buffer, 0), buffer);
 	assert_int_equal(event.result, 4);
-	expect_held(buffer, "one\ntwo\n", 8);
+	filled_holds(buffer, "one\ntwo\n", 8);
 	assert_int_equal(abio_buffer_set(buffer, 0, 0), 0);
-	assert_int_equal(home(t, START(t, abio_read_line, reader, buffer, 0), buffer).result, 1);
-	expect_held(buffer, "\n", 1);
-	assert_int_equal(home(t, START(t, abio_read_line, reader, buffer, 0), buffer).result, 6);
-	expect_held(buffer, "\nthree\n", 7);
+	assert_int_equal(filled_home(t, START(t, abio_read_line, reader, buffer, 0), buffer).result,
+			 1);
+	filled_holds(buffer, "\n", 1);
+	assert_int_equal(filled_home(t, START(t, abio_read_line, reader, buffer, 0), buffer).result,
+			 6);
+	filled_holds(buffer, "\nthree\n", 7);
 	abio_buffer_release(buffer);
 }
 
@@ -652,21 +577,21 @@ static void a_line_comes_in_many_pieces(struct test *t)
 {
 	abio_io reader;
 	int peer = open_reader(t, &reader);
-	abio_buffer buffer = new_buffer(t, 100);
+	abio_buffer buffer = filled_buffer(t, 100);
 	uint64_t token = START(t, abio_read_line, reader, buffer, 0);
 
 	for (const char *c = "split line\nrest"; *c != 0; c++) {
-		assert_int_equal(look(buffer).lent,
-				 *c != '\n' && *c != 'r' ? 1 : look(buffer).lent);
+		assert_int_equal(filled_state(buffer).lent,
+				 *c != '\n' && *c != 'r' ? 1 : filled_state(buffer).lent);
 		test_send(peer, c, 1);
 		if (*c == '\n')
 			break;
 		assert_false(test_has_come(t, token));
 	}
-	assert_int_equal(home(t, token, buffer).result, 11);
-	expect_held(buffer, "split line\n", 11);
+	assert_int_equal(filled_home(t, token, buffer).result, 11);
+	filled_holds(buffer, "split line\n", 11);
 	test_send(peer, "rest", 4);
-	expect_bytes(t, reader, "rest", 4);
+	filled_expect(t, reader, "rest", 4);
 	abio_buffer_release(buffer);
 }
 
@@ -677,7 +602,7 @@ static void a_line_is_longer_than_the_buffers_of_the_pool(struct test *t)
 	abio_io writer;
 	uint32_t length = window() < 64 ? 3000 : LINE;
 	char *data = test_memory(t, length + 4);
-	abio_buffer buffer = new_buffer(t, LINE + 100);
+	abio_buffer buffer = filled_buffer(t, LINE + 100);
 	uint64_t writing;
 	uint64_t token;
 
@@ -687,10 +612,10 @@ static void a_line_is_longer_than_the_buffers_of_the_pool(struct test *t)
 	memcpy(data + length - 1, "\nabcd", 5);
 	token = START(t, abio_read_line, reader, buffer, 0);
 	writing = START(t, abio_write_all, writer, data, length + 4, 0);
-	assert_int_equal(home(t, token, buffer).result, length);
-	expect_held(buffer, data, length);
+	assert_int_equal(filled_home(t, token, buffer).result, length);
+	filled_holds(buffer, data, length);
 	assert_int_equal(test_result(t, writing), length + 4);
-	expect_bytes(t, reader, "abcd", 4);
+	filled_expect(t, reader, "abcd", 4);
 	abio_buffer_release(buffer);
 }
 
@@ -698,21 +623,22 @@ static void the_end_gives_a_line_without_its_end(struct test *t)
 {
 	abio_io reader;
 	int peer = open_reader(t, &reader);
-	abio_buffer buffer = new_buffer(t, 100);
+	abio_buffer buffer = filled_buffer(t, 100);
 	struct abio_event event;
 
 	test_send(peer, "a\nbc", 4);
 	test_close_fd(t, peer);
-	assert_int_equal(home(t, START(t, abio_read_line, reader, buffer, 0), buffer).result, 2);
-	event = home(t, START(t, abio_read_line, reader, buffer, 0), buffer);
+	assert_int_equal(filled_home(t, START(t, abio_read_line, reader, buffer, 0), buffer).result,
+			 2);
+	event = filled_home(t, START(t, abio_read_line, reader, buffer, 0), buffer);
 	assert_int_equal(event.result, 2);
 	assert_int_equal(event.progress, 2);
 	for (int i = 0; i < 2; i++) {
-		event = home(t, START(t, abio_read_line, reader, buffer, 0), buffer);
+		event = filled_home(t, START(t, abio_read_line, reader, buffer, 0), buffer);
 		assert_int_equal(event.result, 0);
 		assert_int_equal(event.progress, 0);
 	}
-	expect_held(buffer, "a\nbc", 4);
+	filled_holds(buffer, "a\nbc", 4);
 	abio_buffer_release(buffer);
 }
 
@@ -720,21 +646,22 @@ static void a_full_buffer_is_a_limit_and_loses_nothing(struct test *t)
 {
 	abio_io reader;
 	int peer = open_reader(t, &reader);
-	abio_buffer small = new_buffer(t, 4);
-	abio_buffer large = new_buffer(t, 100);
+	abio_buffer small = filled_buffer(t, 4);
+	abio_buffer large = filled_buffer(t, 100);
 	struct abio_event event;
 
 	test_send(peer, "abcdefg\nh", 9);
-	event = home(t, START(t, abio_read_line, reader, small, 0), small);
+	event = filled_home(t, START(t, abio_read_line, reader, small, 0), small);
 	assert_int_equal(event.result, ABIO_E_LIMIT);
 	assert_int_equal(event.progress, 4);
-	expect_held(small, "abcd", 4);
-	event = home(t, START(t, abio_read_line, reader, small, 0), small);
+	filled_holds(small, "abcd", 4);
+	event = filled_home(t, START(t, abio_read_line, reader, small, 0), small);
 	assert_int_equal(event.result, ABIO_E_LIMIT);
 	assert_int_equal(event.progress, 0);
-	assert_int_equal(home(t, START(t, abio_read_line, reader, large, 0), large).result, 4);
-	expect_held(large, "efg\n", 4);
-	expect_bytes(t, reader, "h", 1);
+	assert_int_equal(filled_home(t, START(t, abio_read_line, reader, large, 0), large).result,
+			 4);
+	filled_holds(large, "efg\n", 4);
+	filled_expect(t, reader, "h", 1);
 	abio_buffer_release(small);
 	abio_buffer_release(large);
 }
@@ -743,11 +670,12 @@ static void a_line_that_fits_exactly_is_no_limit(struct test *t)
 {
 	abio_io reader;
 	int peer = open_reader(t, &reader);
-	abio_buffer buffer = new_buffer(t, 4);
+	abio_buffer buffer = filled_buffer(t, 4);
 
 	test_send(peer, "abc\n", 4);
-	assert_int_equal(home(t, START(t, abio_read_line, reader, buffer, 0), buffer).result, 4);
-	expect_held(buffer, "abc\n", 4);
+	assert_int_equal(filled_home(t, START(t, abio_read_line, reader, buffer, 0), buffer).result,
+			 4);
+	filled_holds(buffer, "abc\n", 4);
 	abio_buffer_release(buffer);
 }
 
@@ -755,18 +683,19 @@ static void any_byte_delimits(struct test *t)
 {
 	abio_io reader;
 	int peer = open_reader(t, &reader);
-	abio_buffer buffer = new_buffer(t, 100);
+	abio_buffer buffer = filled_buffer(t, 100);
 
 	test_send(peer, "ab\0c\377d", 6);
-	assert_int_equal(home(t, START(t, abio_read_until, reader, 0, buffer, 0), buffer).result,
-			 3);
-	expect_held(buffer, "ab\0", 3);
-	assert_int_equal(home(t, START(t, abio_read_until, reader, 255, buffer, 0), buffer).result,
-			 2);
-	expect_held(buffer, "ab\0c\377", 5);
+	assert_int_equal(
+		filled_home(t, START(t, abio_read_until, reader, 0, buffer, 0), buffer).result, 3);
+	filled_holds(buffer, "ab\0", 3);
+	assert_int_equal(
+		filled_home(t, START(t, abio_read_until, reader, 255, buffer, 0), buffer).result,
+		2);
+	filled_holds(buffer, "ab\0c\377", 5);
 	assert_int_equal(abio_read_until(reader, 256, buffer, 0, 1), ABIO_E_ARGUMENT);
 	assert_int_equal(abio_read_until(reader, UINT32_MAX, buffer, 0, 1), ABIO_E_ARGUMENT);
-	expect_bytes(t, reader, "d", 1);
+	filled_expect(t, reader, "d", 1);
 	abio_buffer_release(buffer);
 }
 
@@ -775,15 +704,15 @@ static void a_lent_buffer_is_refused(struct test *t)
 	abio_io first;
 	abio_io second;
 	int peers[2] = { open_reader(t, &first), open_reader(t, &second) };
-	abio_buffer buffer = new_buffer(t, 100);
+	abio_buffer buffer = filled_buffer(t, 100);
 	uint64_t token = START(t, abio_read_line, first, buffer, 0);
 
 	assert_int_equal(abio_read_line(second, buffer, 0, 1), ABIO_E_BUSY);
 	assert_int_equal(abio_buffer_set(buffer, 0, 0), ABIO_E_BUSY);
 	test_send(peers[1], "x", 1);
-	expect_bytes(t, second, "x", 1);
+	filled_expect(t, second, "x", 1);
 	test_send(peers[0], "\n", 1);
-	assert_int_equal(home(t, token, buffer).result, 1);
+	assert_int_equal(filled_home(t, token, buffer).result, 1);
 	abio_buffer_release(buffer);
 }
 
@@ -791,7 +720,7 @@ static void a_buffer_let_go_of_meanwhile_still_comes_home(struct test *t)
 {
 	abio_io reader;
 	int peer = open_reader(t, &reader);
-	abio_buffer buffer = new_buffer(t, 100);
+	abio_buffer buffer = filled_buffer(t, 100);
 	uint64_t token = START(t, abio_read_line, reader, buffer, 0);
 
 	test_send(peer, "abc", 3);
@@ -799,7 +728,7 @@ static void a_buffer_let_go_of_meanwhile_still_comes_home(struct test *t)
 	assert_int_equal(abio_buffer_retain(buffer), 0);
 	assert_int_equal(abio_buffer_release(buffer), 0);
 	test_send(peer, "\n", 1);
-	assert_int_equal(home(t, token, buffer).result, 4);
+	assert_int_equal(filled_home(t, token, buffer).result, 4);
 	abio_buffer_release(buffer);
 }
 
@@ -809,7 +738,7 @@ static void a_line_is_cancelled_at_every_step_and_continued(struct test *t)
 	int peer = open_reader(t, &reader);
 	static const char text[] = "a longer line of text\n";
 	uint32_t length = sizeof(text) - 1;
-	abio_buffer buffer = new_buffer(t, 100);
+	abio_buffer buffer = filled_buffer(t, 100);
 
 	/* Cancelled when `cut` bytes have come, and with it the rest, or behind it. */
 	for (uint32_t cut = 0; cut < length; cut++) {
@@ -819,24 +748,25 @@ static void a_line_is_cancelled_at_every_step_and_continued(struct test *t)
 
 		if (cut > 0)
 			test_send(peer, text, cut);
-		while (cut % 3 != 0 && look(buffer).filled < cut && look(buffer).lent)
+		while (cut % 3 != 0 && filled_state(buffer).filled < cut &&
+		       filled_state(buffer).lent)
 			test_quiet(t);
 		if (with)
 			test_send(peer, text + cut, length - cut);
 		assert_int_equal(abio_cancel(reader, token), 1);
-		event = home(t, token, buffer);
-		assert_int_equal(look(buffer).filled, event.progress);
+		event = filled_home(t, token, buffer);
+		assert_int_equal(filled_state(buffer).filled, event.progress);
 		assert_true(event.result == ABIO_E_CANCELED || event.result == length);
 		if (!with)
 			test_send(peer, text + cut, length - cut);
 		if (event.result == ABIO_E_CANCELED) {
 			uint64_t rest = length - event.progress;
 
-			event = home(t, START(t, abio_read_line, reader, buffer, 0), buffer);
+			event = filled_home(t, START(t, abio_read_line, reader, buffer, 0), buffer);
 			assert_int_equal(event.result, rest);
 			assert_int_equal(event.progress, rest);
 		}
-		expect_held(buffer, text, length);
+		filled_holds(buffer, text, length);
 		assert_int_equal(abio_buffer_set(buffer, 0, 0), 0);
 	}
 	abio_buffer_release(buffer);
@@ -846,17 +776,19 @@ static void lines_and_reads_and_fills_mix(struct test *t)
 {
 	abio_io reader;
 	int peer = open_reader(t, &reader);
-	abio_buffer buffer = new_buffer(t, 100);
+	abio_buffer buffer = filled_buffer(t, 100);
 	char *data = test_memory(t, 16);
 
 	test_send(peer, "head\nbody-line\ntail", 19);
-	assert_int_equal(home(t, START(t, abio_read_line, reader, buffer, 0), buffer).result, 5);
-	assert_int_equal(take_exact(t, reader, data, 5), 5);
+	assert_int_equal(filled_home(t, START(t, abio_read_line, reader, buffer, 0), buffer).result,
+			 5);
+	assert_int_equal(filled_read_exact(t, reader, data, 5), 5);
 	assert_memory_equal(data, "body-", 5);
-	expect_bytes(t, reader, "li", 2);
-	assert_int_equal(home(t, START(t, abio_read_line, reader, buffer, 0), buffer).result, 3);
-	expect_held(buffer, "head\nne\n", 8);
-	assert_int_equal(take_exact(t, reader, data, 4), 4);
+	filled_expect(t, reader, "li", 2);
+	assert_int_equal(filled_home(t, START(t, abio_read_line, reader, buffer, 0), buffer).result,
+			 3);
+	filled_holds(buffer, "head\nne\n", 8);
+	assert_int_equal(filled_read_exact(t, reader, data, 4), 4);
 	assert_memory_equal(data, "tail", 4);
 	abio_buffer_release(buffer);
 }
@@ -878,7 +810,7 @@ static void has_data_left_tells_and_takes_nothing(struct test *t)
 	assert_int_equal(test_result(t, START(t, abio_has_data_left, reader, 0)), 1);
 	assert_int_equal(START_INLINE(t, &token, abio_has_data_left, reader), 1);
 	test_close_fd(t, peer);
-	expect_bytes(t, reader, "ab", 2);
+	filled_expect(t, reader, "ab", 2);
 	assert_int_equal(test_result(t, START(t, abio_has_data_left, reader, 0)), 0);
 	assert_int_equal(START_INLINE(t, &token, abio_has_data_left, reader), 0);
 }
@@ -895,306 +827,7 @@ static void has_data_left_can_be_cancelled(struct test *t)
 	assert_int_equal(START_INLINE(t, &token, abio_has_data_left, reader), ABIO_PENDING);
 	test_send(peer, "a", 1);
 	assert_int_equal(test_result(t, token), 1);
-	expect_bytes(t, reader, "a", 1);
-}
-
-/* ---- buffered readers over files ----------------------------------------------------------------
- */
-
-static abio_io file_reader(struct test *t, const void *data, uint32_t length, uint32_t capacity,
-			   abio_io *file)
-{
-	abio_io reader;
-
-	*file = test_file(t, test_path(t), ABIO_OPEN_CREATE, 0);
-	assert_int_equal(test_result(t, START(t, abio_write_at_all, *file, data, length, 0, 0)),
-			 length);
-	assert_int_equal(abio_buf_reader(*file, capacity, 0, &reader), 0);
-	test_own(t, reader);
-	return reader;
-}
-
-static uint64_t position_of(abio_io io)
-{
-	uint64_t position;
-
-	assert_int_equal(abio_stream_position(io, &position), 0);
-	return position;
-}
-
-static int64_t seek_relative(struct test *t, abio_io io, int64_t offset)
-{
-	return test_result(t, START(t, abio_seek_relative, io, offset, 0));
-}
-
-static void a_file_is_read_line_by_line_with_any_capacity(struct test *t)
-{
-	static const uint32_t capacities[] = { 1, 2, 3, 7, 64, 4096, 0 };
-	static const char text[] = "first\nsecond line\n\nlast";
-
-	for (size_t i = 0; i < sizeof(capacities) / sizeof(capacities[0]); i++) {
-		abio_io file;
-		abio_io reader = file_reader(t, text, sizeof(text) - 1, capacities[i], &file);
-		abio_buffer buffer = new_buffer(t, 100);
-		static const int64_t lines[] = { 6, 12, 1, 4, 0 };
-
-		for (size_t n = 0; n < 5; n++) {
-			struct abio_event event = home(
-				t, START(t, abio_read_line, reader, buffer, 0), buffer);
-
-			assert_int_equal(event.result, lines[n]);
-			assert_int_equal(position_of(reader), look(buffer).filled);
-		}
-		expect_held(buffer, text, sizeof(text) - 1);
-		abio_buffer_release(buffer);
-	}
-}
-
-static void a_file_gets_readiness_and_try_by_a_reader(struct test *t)
-{
-	abio_io file;
-	abio_io reader = file_reader(t, "abcdef", 6, 4, &file);
-	char data[8];
-
-	assert_int_equal(abio_try_read(reader, data, 2, 0), ABIO_WOULD_BLOCK);
-	assert_int_equal(abio_ready_now(reader, ABIO_INTEREST_READ), 0);
-	assert_int_equal(test_result(t, START(t, abio_ready, reader, ABIO_INTEREST_READ, 0)),
-			 ABIO_READY_READ);
-	assert_int_equal(abio_ready_now(reader, ABIO_INTEREST_READ), ABIO_READY_READ);
-	assert_int_equal(abio_try_read(reader, data, 8, 0), 4);
-	assert_memory_equal(data, "abcd", 4);
-	assert_int_equal(test_result(t, START(t, abio_ready, reader, ABIO_INTEREST_READ, 0)),
-			 ABIO_READY_READ);
-	assert_int_equal(abio_try_read(reader, data, 8, 0), 2);
-	assert_int_equal(test_result(t, START(t, abio_ready, reader, ABIO_INTEREST_READ, 0)),
-			 ABIO_READY_READ | ABIO_READY_READ_CLOSED);
-	assert_int_equal(test_result(t, START(t, abio_read, reader, data, 8, 0)), 0);
-}
-
-static void many_wait_for_a_file_and_one_gives_up(struct test *t)
-{
-	abio_io file;
-	abio_io reader = file_reader(t, "abcdef", 6, 4, &file);
-	uint64_t first = START(t, abio_ready, reader, ABIO_INTEREST_READ, 0);
-	uint64_t second = START(t, abio_ready, reader, ABIO_INTEREST_READ, 0);
-	uint64_t third = START(t, abio_ready, reader, ABIO_INTEREST_READ, 0);
-	char *data = test_memory(t, 8);
-	uint64_t reading = START(t, abio_read, reader, data, 2, 0);
-	int64_t result;
-
-	assert_int_equal(abio_driver_submit(t->driver), 0);
-	assert_in_range(abio_cancel(reader, second), 0, 1);
-	result = test_result(t, second);
-	assert_true(result == ABIO_E_CANCELED || result == ABIO_READY_READ);
-	assert_int_equal(test_result(t, reading), 2);
-	assert_memory_equal(data, "ab", 2);
-	assert_int_equal(test_result(t, first), ABIO_READY_READ);
-	assert_int_equal(test_result(t, third), ABIO_READY_READ);
-	expect_bytes(t, reader, "cdef", 4);
-}
-
-static void closing_a_reader_ends_who_waits(struct test *t)
-{
-	abio_io file;
-	abio_io reader = file_reader(t, "abcdef", 6, 4, &file);
-	uint64_t waiting = START(t, abio_ready, reader, ABIO_INTEREST_READ, 0);
-	uint64_t closing;
-	int64_t result;
-
-	assert_int_equal(abio_driver_submit(t->driver), 0);
-	closing = START(t, abio_close, reader, 0);
-	result = test_result(t, waiting);
-	assert_true(result == ABIO_E_CANCELED || result == ABIO_READY_READ);
-	assert_int_equal(test_result(t, closing), 0);
-	/* What is underneath is only let go of. */
-	assert_int_equal(test_result(t, START(t, abio_seek, file, ABIO_SEEK_START, 1, 0)), 1);
-}
-
-static void seek_relative_stays_in_the_buffer_where_it_can(struct test *t)
-{
-	abio_io file;
-	abio_io reader = file_reader(t, "abcdefghij", 10, 4, &file);
-
-	expect_bytes(t, reader, "ab", 2);
-	assert_int_equal(position_of(file), 4);
-	assert_int_equal(seek_relative(t, reader, -2), 0);
-	assert_int_equal(position_of(reader), 0);
-	expect_bytes(t, reader, "a", 1);
-	assert_int_equal(seek_relative(t, reader, 3), 4);
-	assert_int_equal(position_of(file), 4);
-	/* All consumed, and still there to go back in. */
-	assert_int_equal(seek_relative(t, reader, -1), 3);
-	assert_int_equal(position_of(file), 4);
-	expect_bytes(t, reader, "def", 3);
-	assert_int_equal(position_of(file), 8);
-	assert_int_equal(seek_relative(t, reader, -5), 1);
-	expect_bytes(t, reader, "bcdefghij", 9);
-	assert_int_equal(seek_relative(t, reader, 0), 10);
-	assert_int_equal(fill(t, reader).result, 0);
-}
-
-static void seek_relative_is_refused_out_of_range(struct test *t)
-{
-	abio_io file;
-	abio_io reader = file_reader(t, "abcdef", 6, 4, &file);
-
-	expect_bytes(t, reader, "ab", 2);
-	assert_int_equal(seek_relative(t, reader, -3), ABIO_E_ARGUMENT);
-	assert_int_equal(seek_relative(t, reader, INT64_MIN), ABIO_E_ARGUMENT);
-	assert_int_equal(seek_relative(t, reader, INT64_MAX), ABIO_E_ARGUMENT);
-	assert_int_equal(position_of(reader), 2);
-	expect_bytes(t, reader, "cdef", 4);
-}
-
-static void a_seek_counts_from_the_next_byte_and_drops_the_buffer(struct test *t)
-{
-	abio_io file;
-	abio_io reader = file_reader(t, "abcdefghij", 10, 4, &file);
-
-	expect_bytes(t, reader, "a", 1);
-	assert_int_equal(test_result(t, START(t, abio_seek, reader, ABIO_SEEK_CURRENT, 2, 0)), 3);
-	expect_bytes(t, reader, "de", 2);
-	assert_int_equal(test_result(t, START(t, abio_seek, reader, ABIO_SEEK_END, -1, 0)), 9);
-	assert_int_equal(position_of(reader), 9);
-	expect_bytes(t, reader, "j", 1);
-	assert_int_equal(test_result(t, START(t, abio_rewind, reader, 0)), 0);
-	expect_bytes(t, reader, "abc", 3);
-	assert_int_equal(test_result(t, START(t, abio_stream_len, reader, 0)), 10);
-	expect_bytes(t, reader, "d", 1);
-}
-
-static void a_large_read_goes_past_an_empty_buffer(struct test *t)
-{
-	abio_io file;
-	abio_io reader;
-	char *data = test_memory(t, 10000);
-	char *got = test_memory(t, 10000);
-
-	test_fill(data, 10000, 1);
-	reader = file_reader(t, data, 10000, 100, &file);
-	expect_bytes(t, reader, data, 3);
-	/* First what is there, then the rest at once. */
-	assert_int_equal(take(t, reader, got, 5000), 97);
-	assert_int_equal(test_result(t, test_read(t, reader, got + 97, 5000)), 5000);
-	assert_int_equal(position_of(file), 5100);
-	assert_int_equal(take_exact(t, reader, got + 5097, 50), 50);
-	assert_int_equal(position_of(file), 5200);
-	assert_pattern(got, 5147, 4);
-}
-
-static void a_reader_reads_through_a_reader(struct test *t)
-{
-	abio_io file;
-	abio_io inner = file_reader(t, "one\ntwo\nthree", 13, 5, &file);
-	abio_buffer buffer = new_buffer(t, 100);
-	abio_io outer;
-
-	assert_int_equal(abio_buf_reader(inner, 3, 0, &outer), 0);
-	test_own(t, outer);
-	assert_int_equal(home(t, START(t, abio_read_line, outer, buffer, 0), buffer).result, 4);
-	assert_int_equal(home(t, START(t, abio_read_line, outer, buffer, 0), buffer).result, 4);
-	assert_int_equal(position_of(outer), 8);
-	assert_int_equal(seek_relative(t, outer, -4), 4);
-	expect_bytes(t, outer, "two\nthree", 9);
-	abio_buffer_release(buffer);
-}
-
-static void a_reader_is_refused_what_makes_no_sense(struct test *t)
-{
-	abio_io reader;
-	abio_io writer;
-	abio_io buffered;
-
-	t->kind = ABIO_KIND_PIPE;
-	test_stream(t, &reader, &writer);
-	assert_int_equal(abio_buf_reader(writer, 10, 0, &buffered), ABIO_E_UNSUPPORTED);
-	assert_int_equal(abio_buf_reader(reader, (1u << 30) + 1, 0, &buffered), ABIO_E_ARGUMENT);
-	assert_int_equal(abio_buf_reader(reader, 10, 1, &buffered), ABIO_E_ARGUMENT);
-	assert_int_equal(abio_buf_reader(reader, 10, 0, &buffered), 0);
-	test_own(t, buffered);
-	assert_int_equal(abio_seek_relative(buffered, 0, 0, 1), ABIO_E_UNSUPPORTED);
-	assert_int_equal(abio_seek_relative(reader, 0, 0, 1), ABIO_E_UNSUPPORTED);
-	assert_int_equal(abio_write(buffered, "x", 1, 0, 1), ABIO_E_UNSUPPORTED);
-	assert_int_equal(abio_detach(reader, &(int32_t){ 0 }), ABIO_E_BUSY);
-}
-
-static void an_io_with_bytes_read_ahead_stays_where_it_is(struct test *t)
-{
-	abio_io reader;
-	abio_io moved;
-	int32_t fd;
-	int peer;
-
-	t->kind = ABIO_KIND_UNIX;
-	peer = test_reader(t, &reader);
-	test_send(peer, "ab", 2);
-	assert_int_equal(fill(t, reader).result, 2);
-	assert_int_equal(abio_detach(reader, &fd), ABIO_E_BUSY);
-	assert_int_equal(abio_move(reader, test_driver(t, 0), &moved), ABIO_E_BUSY);
-	assert_int_equal(abio_consume(reader, 2), 0);
-	assert_int_equal(abio_detach(reader, &fd), 0);
-	test_own_fd(t, fd);
-}
-
-/* ---- the pool
- * ------------------------------------------------------------------------------------ */
-
-#define HOLDERS 1500u
-
-static void make_room_for_fds(struct test *t, uint32_t count)
-{
-	struct rlimit limit;
-
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	if (limit.rlim_max < count)
-		test_skip(t, "too few descriptors");
-	if (limit.rlim_cur < count)
-		limit.rlim_cur = count;
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-}
-
-/* Everyone has a view that is not consumed, more than there are buffers: nobody waits for anybody.
- */
-static void views_that_are_held_starve_nobody(struct test *t)
-{
-	static abio_io readers[HOLDERS];
-	static uint64_t tokens[HOLDERS];
-	static int peers[HOLDERS];
-	uint32_t count = 0;
-
-	t->kind = ABIO_KIND_UNIX;
-	make_room_for_fds(t, 2 * HOLDERS + 200);
-	for (; count < HOLDERS; count++) {
-		peers[count] = test_reader(t, &readers[count]);
-		tokens[count] = START(t, abio_fill_buf, readers[count], 0);
-	}
-	test_quiet(t);
-	for (uint32_t i = 0; i < count; i++)
-		test_send(peers[i], &(char[]){ 'a', (char)i, (char)(i >> 8) }, 3);
-	for (uint32_t i = 0; i < count; i++)
-		assert_int_equal(test_result(t, tokens[i]), 3);
-	for (uint32_t i = 0; i < count; i++) {
-		assert_int_equal(abio_consume(readers[i], 1), 0);
-		test_send(peers[i], "z", 1);
-	}
-	/* A stream of chunks needs a buffer of the pool while all these are held. */
-	{
-		abio_io other;
-		int peer = test_reader(t, &other);
-		uint64_t token = START(t, abio_receive, other, 0);
-		struct abio_event event;
-
-		test_send(peer, "through", 7);
-		event = test_event(t);
-		assert_int_equal(event.token, token);
-		assert_int_equal(event.result, 7);
-		assert_int_equal(abio_cancel(other, token), 1);
-		assert_int_equal(test_result(t, token), ABIO_E_CANCELED);
-	}
-	for (uint32_t i = 0; i < count; i++) {
-		expect_bytes(t, readers[i], &(char[]){ (char)i, (char)(i >> 8) }, 2);
-		expect_bytes(t, readers[i], "z", 1);
-	}
+	filled_expect(t, reader, "a", 1);
 }
 
 /* ---- the same natively, through a half, and through buffered readers ---------------------------
@@ -1261,19 +894,6 @@ SHARED(ROUTES)
 		SOCKETS(name##_through_a_reader_of_1), STREAMS(name##_through_a_reader_of_7),      \
 		SOCKETS(name##_through_a_reader_of_a_half),
 
-static const struct test_case cases[] = {
-	SHARED(ROUTE_CASES) CASE(a_file_is_read_line_by_line_with_any_capacity),
-	CASE(a_file_gets_readiness_and_try_by_a_reader),
-	CASE(many_wait_for_a_file_and_one_gives_up),
-	CASE(closing_a_reader_ends_who_waits),
-	CASE(seek_relative_stays_in_the_buffer_where_it_can),
-	CASE(seek_relative_is_refused_out_of_range),
-	CASE(a_seek_counts_from_the_next_byte_and_drops_the_buffer),
-	CASE(a_large_read_goes_past_an_empty_buffer),
-	CASE(a_reader_reads_through_a_reader),
-	CASE(a_reader_is_refused_what_makes_no_sense),
-	CASE(an_io_with_bytes_read_ahead_stays_where_it_is),
-	CASE(views_that_are_held_starve_nobody),
-};
+static const struct test_case cases[] = { SHARED(ROUTE_CASES) };
 
 TEST_MAIN("buf_read", cases)
