@@ -25,7 +25,7 @@ BUILD = ROOT / "build"
 LIMIT_SECONDS = 80
 DEADLINE_MS = "500"
 HOSTS = "/level"  # one kind of host is enough here
-PROGRAMS = ("test_soak", "test_cancel_race")
+PROGRAMS = ("test_soak", "test_cancel_race", "test_composites")
 
 
 @dataclass

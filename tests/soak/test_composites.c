@@ -69,7 +69,7 @@ static bool are_next(struct play *play, const uint8_t *data, uint32_t length)
 			return wrong(play, "bytes");
 	}
 	play->taken += length;
-	return play->taken <= play->total ? true : wrong(play, "more bytes than there are");
+	return play->taken <= play->total ? true : wrong(play, "bytes");
 }
 
 /* ---- the other end ------------------------------------------------------------------------- */
@@ -115,11 +115,11 @@ static bool look(struct play *play, struct abio_event *event, bool wait)
 					 wait ? PATIENCE_NS : 0);
 
 	if (count < 0)
-		return wrong(play, "poll fails");
+		return wrong(play, "poll");
 	if (count == 0 && wait)
 		return wrong(play, "asleep");
 	if (count == 1 && event->token != play->token)
-		return wrong(play, "an event nobody was owed");
+		return wrong(play, "event");
 	return count == 1;
 }
 
@@ -177,20 +177,20 @@ static bool play_read_until(struct play *play)
 		delimited = state.filled > 0 &&
 			    ((const uint8_t *)state.data)[state.filled - 1] == DELIMITER;
 		if (state.filled > 1 && memchr(state.data, DELIMITER, state.filled - 1) != NULL)
-			return wrong(play, "read past the delimiter");
+			return wrong(play, "past");
 		if (event.result >= 0 && (uint64_t)event.result != event.progress)
 			return wrong(play, "result");
 		if (event.result >= 0 && !delimited && play->taken < play->total)
-			return wrong(play, "ended before its delimiter");
+			return wrong(play, "early");
 		if (event.result == ABIO_E_LIMIT && (state.filled != capacity || delimited))
-			return wrong(play, "a limit that is none");
+			return wrong(play, "limit");
 		if (event.result < 0 && event.result != ABIO_E_LIMIT &&
 		    event.result != ABIO_E_CANCELED)
 			return wrong(play, "error");
 		ended = event.result == 0;
 		abio_buffer_release(buffer);
 	}
-	return play->taken == play->total || wrong(play, "lost bytes");
+	return play->taken == play->total || wrong(play, "lost");
 }
 
 static bool play_read_exact(struct play *play)
@@ -323,16 +323,16 @@ static bool open_play(struct play *play, enum over over)
 	int fds[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
-		return wrong(play, "no sockets");
+		return wrong(play, "refused");
 	setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	play->peer = fds[1];
 	if (abio_adopt(play->driver, fds[0], ABIO_KIND_AUTO, 0, &play->inner) < 0)
-		return wrong(play, "no stream");
+		return wrong(play, "refused");
 	play->io = play->inner;
 	if (over == OVER_READER && abio_buf_reader(play->inner, capacity, 0, &play->io) < 0)
-		return wrong(play, "no reader");
+		return wrong(play, "refused");
 	if (over == OVER_WRITER && abio_buf_writer(play->inner, capacity, 0, &play->io) < 0)
-		return wrong(play, "no writer");
+		return wrong(play, "refused");
 	return true;
 }
 
@@ -365,8 +365,11 @@ static bool run(const struct composite *composite, const struct variant *variant
 			break;
 		close_play(&play);
 	}
-	soak_result(failed == NULL, "%s, %s, seed=%llu: %s", composite->name, variant->name,
-		    (unsigned long long)seed, failed == NULL ? "" : failed);
+	if (failed == NULL)
+		soak_result(true, "%s, %s", composite->name, variant->name);
+	else
+		soak_result(false, "%s, %s, seed=%llu: %s: or what follows from it",
+			    composite->name, variant->name, (unsigned long long)seed, failed);
 	abio_driver_shutdown(driver);
 	for (int i = 0; i < 100 && abio_driver_close(driver) == ABIO_E_BUSY; i++) {
 		struct abio_event event;
