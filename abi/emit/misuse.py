@@ -17,8 +17,8 @@ it, and release every io until it answers ABIO_E_HANDLE (a row may retain).
 A new function, trait, struct or flag in the description gets its rows by itself.
 
 Handles: `buffer` is live and not lent, `gone_buffer` was released.  `driver` is live, idle, and pinned to the test's thread; `file` a regular file open for
-reading and writing, `stream` a connected socket, `listener` a listening one, `datagram` a datagram socket, all on
-`driver` and idle.  Of those abio_query chooses the one that has, or has not, what a row is about.
+reading and writing, `stream` a connected socket, `listener` a listening one, `datagram` a datagram socket, `reader` a buffered reader over
+a second file, all on `driver` and idle.  Of those abio_query chooses the one that has, or has not, what a row is about.
 `shut_driver` is after abio_driver_shutdown, `gone_driver` after abio_driver_close; `closed_io`
 after its close has ended and still referenced, `gone_io` after its last release; `random` was
 never a handle."""
@@ -39,6 +39,7 @@ struct misuse_handles {
 	abio_io stream;
 	abio_io listener;
 	abio_io datagram;
+	abio_io reader;
 	abio_buffer buffer;
 	abio_buffer gone_buffer;
 	abio_io closed_io;
@@ -229,12 +230,13 @@ static int misuse_has(abio_io io, uint32_t trait, uint32_t slot)
 static inline abio_io misuse_choose(const struct misuse_handles *all, uint32_t trait, uint32_t slot,
 				    int want)
 {
-	const abio_io ios[] = {all->stream, all->file, all->listener, all->datagram};
+	const abio_io ios[] = {all->stream, all->file, all->listener, all->datagram,
+			       all->reader};
 	uint32_t index;
 
 	if (!trait)
 		return all->stream;
-	for (index = 0; index < 4; index++)
+	for (index = 0; index < sizeof(ios) / sizeof(ios[0]); index++)
 		if (misuse_has(ios[index], trait, slot) == want)
 			return ios[index];
 	return 0;

@@ -93,6 +93,16 @@ static abio_io close_file(abio_driver driver, abio_io io)
 	return io;
 }
 
+/* The reader keeps what it reads from. */
+static abio_io reader_of(abio_io io)
+{
+	abio_io reader = 0;
+
+	need("abio_buf_reader", abio_buf_reader(io, 0, 0, &reader));
+	need("abio_release", abio_release(io));
+	return reader;
+}
+
 static void make_handles(struct misuse_handles *all, const struct test_variant *variant,
 			 const char *path)
 {
@@ -116,6 +126,7 @@ static void make_handles(struct misuse_handles *all, const struct test_variant *
 	need("abio_connect", abio_connect(all->driver, &info.local, NULL, 1));
 	all->stream = finish(all->driver, 1);
 	need("abio_datagram", abio_datagram(all->driver, &local, NULL, 0, &all->datagram));
+	all->reader = reader_of(open_file(all->driver, path));
 	need("abio_buffer_alloc", abio_buffer_alloc(BUFFER_SIZE, 0, 0, &all->buffer));
 	need("abio_buffer_alloc", abio_buffer_alloc(BUFFER_SIZE, 0, 0, &all->gone_buffer));
 	need("abio_buffer_release", abio_buffer_release(all->gone_buffer));
@@ -125,8 +136,8 @@ static void make_handles(struct misuse_handles *all, const struct test_variant *
 /* Every driver and io must still be closable after what the row did to it. */
 static void end_handles(const struct misuse_handles *all)
 {
-	const abio_io ios[] = { all->file, all->stream, all->listener, all->datagram,
-				all->closed_io };
+	const abio_io ios[] = { all->file,     all->stream, all->listener,
+				all->datagram, all->reader, all->closed_io };
 	int32_t buffer = 0;
 
 	end_driver(all->driver);

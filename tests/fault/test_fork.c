@@ -44,6 +44,7 @@ static void need_forked(const struct state *state)
 				      .stream = state->ios[0],
 				      .listener = state->ios[0],
 				      .datagram = state->ios[0],
+				      .reader = state->ios[0],
 				      .buffer = state->buffer };
 	int count = 0;
 

@@ -44,6 +44,16 @@ static abio_io datagrams(abio_driver driver)
 	return io;
 }
 
+/* The reader keeps what it reads from. */
+static abio_io reader_of(abio_io io)
+{
+	abio_io reader = 0;
+
+	need_equal(abio_buf_reader(io, 0, 0, &reader), 0);
+	need_equal(abio_release(io), 0);
+	return reader;
+}
+
 static abio_buffer new_buffer(void)
 {
 	abio_buffer buffer = 0;
@@ -82,6 +92,7 @@ static void prepare(const struct variant *variant, struct misuse_handles *all, a
 	all->gone_io = made_and_closed(all->driver);
 	need_equal(abio_release(all->gone_io), 0);
 	all->datagram = datagrams(all->driver);
+	all->reader = reader_of(new_file(all->driver));
 	all->buffer = new_buffer();
 	all->gone_buffer = new_buffer();
 	need_equal(abio_buffer_release(all->gone_buffer), 0);
@@ -97,8 +108,8 @@ static void end_if_there(abio_driver driver)
 
 static void clean(const struct misuse_handles *all, abio_io peer)
 {
-	const abio_io ios[] = { all->file,     all->stream,    all->listener,
-				all->datagram, all->closed_io, peer };
+	const abio_io ios[] = { all->file,   all->stream,    all->listener, all->datagram,
+				all->reader, all->closed_io, peer };
 
 	end_if_there(all->driver);
 	end_if_there(all->shut_driver);
@@ -234,8 +245,9 @@ static uint64_t forge(uint64_t *state)
 
 static bool is_live(const struct misuse_handles *all, uint64_t handle)
 {
-	const uint64_t live[] = { all->driver,   all->shut_driver, all->file,     all->stream,
-				  all->listener, all->closed_io,   all->datagram, all->buffer };
+	const uint64_t live[] = { all->driver,   all->shut_driver, all->file,
+				  all->stream,   all->listener,    all->closed_io,
+				  all->datagram, all->reader,      all->buffer };
 
 	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
 		if (live[i] == handle)

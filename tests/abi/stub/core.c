@@ -21,6 +21,7 @@ enum {
 	CLOSED_IO = 14,
 	GONE_IO = 15,
 	DATAGRAM = 16,
+	READER = 17,
 	BUFFER = 21,
 	GONE_BUFFER = 22,
 	RANDOM = 99
@@ -37,7 +38,7 @@ static int forked, foreign;
 static int32_t look(uint64_t handle, int want, uint32_t how, int owner)
 {
 	int driver = handle == DRIVER || handle == SHUT_DRIVER;
-	int io = handle >= STREAM && handle <= DATAGRAM && handle != GONE_IO;
+	int io = handle >= STREAM && handle <= READER && handle != GONE_IO;
 	int buffer = handle == BUFFER;
 
 	if (!(driver && (want & WANT_DRIVER)) && !(io && (want & WANT_IO)) &&
@@ -62,12 +63,14 @@ int32_t dispatch_io(uint64_t handle, uint32_t how, struct object **self)
 {
 	static struct object stream = { &stream_class }, file = { &file_class };
 	static struct object listener = { &listener_class }, datagram = { &datagram_class };
+	static struct object reader = { &stream_class };
 	int32_t error = look(handle, WANT_IO, how, 1);
 
 	if (!error)
 		*self = handle == FILE_IO    ? &file
 			: handle == LISTENER ? &listener
 			: handle == DATAGRAM ? &datagram
+			: handle == READER   ? &reader
 					     : &stream;
 	return error;
 }
@@ -134,6 +137,7 @@ int main(void)
 				      .stream = STREAM,
 				      .listener = LISTENER,
 				      .datagram = DATAGRAM,
+				      .reader = READER,
 				      .buffer = BUFFER,
 				      .gone_buffer = GONE_BUFFER,
 				      .closed_io = CLOSED_IO,

@@ -59,6 +59,7 @@ static void make_handles(struct misuse_handles *all, struct loop *loop)
 	all->file = plain(all->driver, &other);
 	all->listener = all->file;
 	all->datagram = all->file;
+	all->reader = all->file;
 	/* Halves: of what a host implements the handle lives until `user` is home. */
 	abio_split(all->stream, &all->closed_io, &all->gone_io);
 	close_now(all->driver, all->closed_io);
