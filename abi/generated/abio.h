@@ -688,14 +688,14 @@ struct abio_object_impl {
 	 */
 	int32_t (*close)(void *user, uint64_t op);
 	/*
-	 * Asks an operation that was answered with ABIO_PENDING to end.  It still ends by
-	 * abio_object_complete, with ABIO_E_CANCELED or its own result.  Its answer is ignored.
-	 * Without this slot such an operation ends when the host ends it.
+	 * Asks an operation that was answered with ABIO_PENDING to end; called at the next poll.
+	 * It still ends by abio_object_complete, with ABIO_E_CANCELED or its own result.  Its
+	 * answer is ignored.  Without this slot such an operation ends when the host ends it.
 	 */
 	int32_t (*cancel)(void *user, uint64_t op);
 	/*
-	 * What is waited for from now on, as a hint: abio_object_notify is due when that is ready.
-	 * Its answer is ignored.
+	 * What is waited for from now on: abio_object_notify is due when that is ready, at once
+	 * where it is already.  Told at the next poll, when it has changed.  Its answer is ignored.
 	 */
 	int32_t (*interest)(void *user, uint32_t interest);
 };
@@ -1099,9 +1099,10 @@ int32_t abio_driver_shutdown(abio_driver driver);
  *   ABIO_E_FORKED        the handle was made before a fork, by the parent
  *   ABIO_E_HANDLE        `driver` is not a live driver
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
- *   ABIO_E_BUSY          operations are in flight, events undelivered, or a descriptor is still
- *                        being closed by a worker: shut down, poll until 0, and while it is busy
- *                        sleep on the fd (or wait) and poll again
+ *   ABIO_E_BUSY          operations are in flight, events undelivered, an object that the host
+ *                        implements is open, or a descriptor is still being closed by a worker:
+ *                        shut down, poll until 0, and while it is busy sleep on the fd (or wait)
+ *                        and poll again
  *   ABIO_E_REENTERED     called from inside a host-implemented slot
  *
  * Thread: the driver's, which the first such call decides.
@@ -2861,8 +2862,16 @@ int32_t abio_copy(abio_io io, abio_io sink, uint64_t limit, uint32_t flags, uint
  * Makes an io that the host implements: `impls` are `count` pointers to abio_<trait>_impl tables,
  * one for each trait at most, which are copied.  Everything that is not implemented is provided:
  * the io works wherever a native one does.  `user` is passed to every slot.
- * When the object has died, an event with ABIO_EVENT_RELEASED, `token` and `data` = `user` follows:
- * nothing is called any more.
+ * When it is closed, by abio_close, its last release or abio_driver_shutdown, an event with
+ * ABIO_EVENT_RELEASED, `token` and `data` = `user` follows, exactly once: nothing is called any
+ * more.  Until then abio_driver_close answers ABIO_E_BUSY, so that no `user` is lost; only
+ * abio_driver_abandon gives it up silently.
+ * Without try_ slots a read begins when somebody waits for readiness, of a few bytes that are read
+ * first later; what abio_try_write is given is copied, as by abio_put, one such write at a time.
+ * With them readiness is what abio_object_notify said last; an object that nobody has tried is
+ * ready to write, and, unless it has the `interest` slot, to read.
+ * The position (abio_stream_position) begins at 0, and moves by what is read and written and by
+ * seeks.  It cannot be detached or moved.
  * Returns 0 and stores the io.
  *
  * Parameters:
