@@ -59,7 +59,7 @@ struct abio_event lent_result(struct test *t, uint64_t token, abio_buffer buffer
 	return event;
 }
 
-void lent_return(struct test *t, const struct abio_event *ahead, abio_buffer buffer)
+void lent_return(struct test *t, struct abio_event *ahead, abio_buffer buffer)
 {
 	struct abio_event event;
 
@@ -68,6 +68,7 @@ void lent_return(struct test *t, const struct abio_event *ahead, abio_buffer buf
 	event = lent_finish(t, ahead->token, buffer);
 	assert_int_equal(event.result, ahead->result);
 	assert_int_equal(event.progress, ahead->progress);
+	ahead->flags = event.flags;
 }
 
 /* ---- addresses ------------------------------------------------------------------------------- */

@@ -15,7 +15,7 @@ struct abio_event lent_finish(struct test *t, uint64_t token, abio_buffer buffer
 /* The result of a write, from the event that brings it first; the buffer may be away still. */
 struct abio_event lent_result(struct test *t, uint64_t token, abio_buffer buffer);
 /* Its terminal event after that, with the same result. */
-void lent_return(struct test *t, const struct abio_event *ahead, abio_buffer buffer);
+void lent_return(struct test *t, struct abio_event *ahead, abio_buffer buffer);
 /* How often the kernel was given that address (or a place in the `length` bytes behind it) while an
  * operation went on; and bytes that were copied are not counted. */
 void lent_watch(const void *address, size_t length);

@@ -469,6 +469,102 @@ static void a_cancelled_write_says_what_is_gone(struct test *t)
 	lent_return(t, &event, buffer);
 }
 
+/* A peer that reads what it likes when it likes. */
+static size_t read_some(int peer, uint8_t *got, size_t most)
+{
+	ssize_t count;
+
+	if (most == 0)
+		return 0;
+	count = recv(peer, got, most, MSG_DONTWAIT);
+	if (count < 0 && errno == ENOTSOCK) {
+		assert_true(fcntl(peer, F_SETFL, O_NONBLOCK) >= 0);
+		count = read(peer, got, most);
+	}
+	assert_true(count != 0 && (count > 0 || errno == EAGAIN));
+	return count > 0 ? (size_t)count : 0;
+}
+
+static uint32_t random_below(uint64_t *state, uint32_t limit)
+{
+	*state = *state * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(*state >> 33) % limit;
+}
+
+/*
+ * Cancelled at random moments and continued from another buffer (the first may be the kernel's
+ * still): the bytes arrive in order, each once.
+ */
+static void run_schedule(struct test *t, uint64_t seed, uint8_t *got)
+{
+	enum {
+		BUFFERS = 4,
+		LENGTH = LARGE
+	};
+	abio_buffer buffers[BUFFERS];
+	struct abio_event ahead[BUFFERS] = { { 0 } };
+	uint64_t state = seed;
+	uint32_t sent = 0;
+	size_t arrived = 0;
+	abio_io writer;
+	int peer = test_writer(t, &writer);
+	int room = 1 << 16;
+
+	/* TCP would take all of it at once; a pipe has little room anyway. */
+	setsockopt(test_fd_of(writer), SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	setsockopt(peer, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	for (int i = 0; i < BUFFERS; i++)
+		buffers[i] = lent_pattern(t, LENGTH);
+	for (int round = 0; sent < LENGTH; round++) {
+		int i = round % BUFFERS;
+		uint64_t token;
+
+		/* What the kernel has of this one is what the peer has not read. */
+		while (lent_state(buffers[i]).lent != 0) {
+			arrived += read_some(peer, got + arrived, LENGTH - arrived);
+			test_gather(t);
+		}
+		lent_return(t, &ahead[i], buffers[i]);
+		token = START(t, abio_write_owned_all, writer, buffers[i], sent, 0);
+		for (uint32_t n = random_below(&state, 4); n > 0; n--) {
+			if (random_below(&state, 2) != 0)
+				arrived += read_some(peer, got + arrived,
+						     1 + random_below(&state, LENGTH - sent));
+			test_gather(t);
+		}
+		if (random_below(&state, 8) != 0)
+			abio_cancel(writer, token);
+		else
+			arrived += read_some(peer, got + arrived, LENGTH - arrived);
+		while (!test_has_come(t, token))
+			arrived += read_some(peer, got + arrived, LENGTH - arrived);
+		ahead[i] = lent_result(t, token, buffers[i]);
+		sent += (uint32_t)ahead[i].progress;
+		assert_true(sent <= LENGTH);
+	}
+	while (arrived < LENGTH) {
+		arrived += read_some(peer, got + arrived, LENGTH - arrived);
+		test_gather(t);
+	}
+	assert_pattern(got, LENGTH, 0);
+	for (int i = 0; i < BUFFERS; i++) {
+		lent_return(t, &ahead[i], buffers[i]);
+		assert_int_equal(abio_buffer_release(buffers[i]), 0);
+	}
+	assert_int_equal(abio_release(writer), 0);
+	test_close_fd(t, peer);
+}
+
+static void cancels_at_random_moments_lose_and_double_nothing(struct test *t)
+{
+	uint8_t *got = test_memory(t, LARGE);
+
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		print_message("seed %llu\n", (unsigned long long)seed);
+		run_schedule(t, seed, got);
+	}
+}
+
 static void a_dead_peer_brings_the_buffer_home(struct test *t)
 {
 	abio_buffer buffer = lent_pattern(t, 4 * LARGE);
@@ -754,6 +850,7 @@ static const struct test_case cases[] = {
 	STREAMS(write_owned_all_sends_all),
 	STREAMS(owned_writes_go_behind_what_was_put),
 	STREAMS(a_cancelled_write_says_what_is_gone),
+	STREAMS(cancels_at_random_moments_lose_and_double_nothing),
 	STREAMS(a_dead_peer_brings_the_buffer_home),
 	STREAMS(closing_brings_a_buffer_home_that_is_written),
 	SOCKETS(both_directions_are_owned_at_once),
