@@ -387,6 +387,33 @@ static void a_cancelled_seek_of_a_reader_says_whether_it_moved(struct test *t)
 	assert_next(t, reader, result == 8 ? "89" : "23456789");
 }
 
+/* What was put is before where the writer stands, and is written before it moves. */
+static void a_buffered_writer_stands_behind_what_it_took(struct test *t)
+{
+	abio_io file = ten_bytes(t);
+	abio_io writer = 0;
+	char *data = test_memory(t, 16);
+
+	assert_int_equal(abio_buf_writer(file, 8, 0, &writer), 0);
+	test_own(t, writer);
+	assert_int_equal(position_of(writer), 0);
+	assert_int_equal(abio_put(writer, "ab", 2), 2);
+	assert_int_equal(position_of(writer), 2);
+	assert_int_equal(test_result(t, START(t, abio_write_all, writer, "cd", 2, 0)), 2);
+	assert_int_equal(position_of(writer), 4);
+	assert_int_equal(seek(t, writer, ABIO_SEEK_CURRENT, 2), 6);
+	assert_int_equal(test_result(t, test_read_at(t, file, data, 10, 0)), 10);
+	assert_memory_equal(data, "abcd456789", 10);
+	assert_int_equal(test_result(t, START(t, abio_write_all, writer, "xy", 2, 0)), 2);
+	assert_int_equal(position_of(writer), 8);
+	assert_int_equal(seek(t, writer, ABIO_SEEK_END, -1), 9);
+	assert_int_equal(abio_put(writer, "!", 1), 1);
+	assert_int_equal(test_result(t, START(t, abio_rewind, writer, 0)), 0);
+	assert_int_equal(length_of(t, writer), 10);
+	assert_int_equal(test_result(t, test_read_at(t, file, data, 10, 0)), 10);
+	assert_memory_equal(data, "abcd45xy8!", 10);
+}
+
 static void a_device_has_the_length_it_says(struct test *t)
 {
 	static const char *const devices[] = { "/dev/vda", "/dev/sda", "/dev/nvme0n1",
@@ -435,6 +462,7 @@ static const struct test_case cases[] = {
 	CASE(a_seek_passes_through_two_readers),
 	CASE(a_seek_of_a_reader_finds_its_file_in_use),
 	CASE(a_cancelled_seek_of_a_reader_says_whether_it_moved),
+	CASE(a_buffered_writer_stands_behind_what_it_took),
 	CASE(a_device_has_the_length_it_says),
 };
 
