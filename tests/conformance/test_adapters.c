@@ -635,7 +635,7 @@ static const struct test_case cases[] = {
 	STREAMS(chain_reads_one_and_then_the_other),
 	STREAMS(a_waiting_read_goes_on_to_the_second),
 	STREAMS(a_read_that_went_on_is_canceled),
-	STREAMS(chain_tries),
+	NATIVE(chain_tries),
 	STREAMS(chain_lets_go_of_what_has_ended),
 	STREAMS(chain_of_a_stream_and_a_file),
 	STREAMS(chain_of_an_error_stays_there),
@@ -644,12 +644,12 @@ static const struct test_case cases[] = {
 	STREAMS(too_many_adapters_are_refused),
 	STREAMS(a_pile_is_let_go_of_from_below),
 	STREAMS(what_is_underneath_closes),
-	STREAMS(adapters_are_not_moved),
+	NATIVE(adapters_are_not_moved),
 	STREAMS(a_pile_is_released_from_another_thread),
 	STREAMS(without_memory_adapters_are_refused),
 	STREAMS(a_shutdown_ends_adapters_in_every_state),
 	STREAMS(abandoned_adapters_are_released),
-	STREAMS(a_forked_child_lets_go_of_the_descriptor),
+	NATIVE(a_forked_child_lets_go_of_the_descriptor),
 };
 
 TEST_MAIN("adapters", cases)

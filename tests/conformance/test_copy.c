@@ -930,9 +930,9 @@ static void without_memory_it_is_refused(struct test *t)
 static const struct test_case cases[] = {
 	STREAMS(streams_are_copied_to_streams),
 	STREAMS(streams_are_copied_to_files),
-	STREAMS(files_are_sent_by_the_kernel),
+	NATIVE(files_are_sent_by_the_kernel),
 	STREAMS(files_are_sent_to_what_might_wait),
-	STREAMS(files_are_sent_without_the_kernel_s_help),
+	NATIVE(files_are_sent_without_the_kernel_s_help),
 	CASE(files_are_copied_by_the_kernel),
 	CASE(files_are_copied_without_the_kernel_s_help),
 	CASE(a_file_that_appends_is_copied_to),
