@@ -534,3 +534,38 @@ async def writing_to_a_peer_that_is_gone_fails(ends: Ends) -> None:
             await ends.near.flush()
             await asyncio.sleep(0.001)
     ends.near.close()
+
+
+# ---- copying ---------------------------------------------------------------------------------------
+
+
+@case
+async def a_copy_goes_to_the_end(ends: Ends) -> None:
+    into = Collector()
+
+    async def send() -> None:
+        await ends.near.write(DATA)
+        await ends.near.write_eof()
+
+    sending = asyncio.create_task(send())
+    assert await ends.far.peek(1) == DATA[:1]
+    assert await abio.copy(ends.far, into) == len(DATA)
+    await sending
+    assert into.data == DATA
+
+
+@case
+async def a_copy_with_a_limit_leaves_the_rest(ends: Ends) -> None:
+    into = Collector()
+    await ends.near.write(b"0123456789")
+    assert await abio.copy(ends.far, into, 4) == 4
+    assert into.data == b"0123"
+    assert await ends.far.readexactly(6) == b"456789"
+
+
+class Collector:
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def write(self, data: bytes) -> None:
+        self.data += data

@@ -78,16 +78,20 @@ def programs() -> list[str]:
     return re.findall(r"```python\n(.*?)```", (ROOM / "README.md").read_text(), re.DOTALL)
 
 
+OUTPUTS = [
+    "b'456'\n4 bytearray(b'0123')\n",
+    "b'HELLO\\n' b'WORLD\\n'\n",
+    "b'HEAD 5\\n'\n5\nb'TAIL'\n",
+    "b'HELLO, WORLD\\n'\n",
+    "b'answer to question'\n",
+    "8192\n8192 255 8192\n",
+]
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize(
-    "number, output",
-    [
-        (0, "b'456'\n4 bytearray(b'0123')\n"),
-        (1, "b'HELLO\\n' b'WORLD\\n'\n"),
-    ],
-)
+@pytest.mark.parametrize("number, output", list(enumerate(OUTPUTS)))
 def test_the_programs_of_the_readme_run(number: int, output: str, backend: str) -> None:
-    assert len(programs()) == 2
+    assert len(programs()) == len(OUTPUTS)
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", programs()[number]],
         capture_output=True,
