@@ -27,8 +27,6 @@ void expect(bool condition, const char *text, int line);
 #define EXPECT(condition) expect(condition, #condition, __LINE__)
 #define EXPECT_EQUAL(actual, wanted) \
 	expect_equal((int64_t)(actual), (int64_t)(wanted), #actual, __LINE__)
-/* Ends a case on what is not there yet. */
-bool skipped_without(int32_t result);
 void expect_equal(int64_t actual, int64_t wanted, const char *text, int line);
 
 /* The terminal event of that token, and its result.  Others are kept. */
