@@ -38,6 +38,7 @@ struct play {
 	uint32_t taken; /* bytes the other side has read, in order */
 	uint64_t token;
 	uint8_t memory[TOTAL_MAX];
+	bool echoes; /* the peer gives and takes */
 	const char *wrong;
 };
 
@@ -131,7 +132,7 @@ static bool let_end(struct play *play, struct abio_event *event, bool peer_gives
 
 		if (play->wrong != NULL)
 			return false;
-		if (what < 3 && peer_gives)
+		if (what < 3 && (play->echoes ? rng_one_in(&play->rng, 2) : peer_gives))
 			peer_sends(play);
 		else if (what < 3 && !peer_reads(play))
 			return false;
@@ -293,6 +294,32 @@ static bool play_flush(struct play *play)
 	return flush(play, true) && drain(play);
 }
 
+/* Back to where it comes from: reading and writing, each cut off anywhere. */
+static bool play_copy(struct play *play)
+{
+	uint64_t copied = 0;
+	bool ended = false;
+
+	play->echoes = true;
+	while (!ended) {
+		uint64_t limit = rng_one_in(&play->rng, 3) ? UINT64_MAX : piece(play, PIECE_MAX);
+		struct abio_event event;
+
+		if (abio_copy(play->io, play->inner, limit, 0, next_token(play)) < 0)
+			return wrong(play, "refused");
+		if (!let_end(play, &event, true))
+			return false;
+		copied += event.progress;
+		if (event.progress > limit || copied > play->given ||
+		    (event.result >= 0 && (uint64_t)event.result != event.progress))
+			return wrong(play, "progress");
+		if (event.result < 0 && event.result != ABIO_E_CANCELED)
+			return wrong(play, "error");
+		ended = event.result >= 0 && event.progress < limit;
+	}
+	return copied == play->total ? drain(play) : wrong(play, "lost");
+}
+
 enum over {
 	OVER_STREAM,
 	OVER_READER,
@@ -310,6 +337,8 @@ static const struct composite {
 	{ "read_exact, buffered", play_read_exact, OVER_READER },
 	{ "write_all", play_write_all, OVER_STREAM },
 	{ "write_all, buffered", play_write_all, OVER_WRITER },
+	{ "copy", play_copy, OVER_STREAM },
+	{ "copy, buffered", play_copy, OVER_READER },
 	{ "flush", play_flush, OVER_STREAM },
 	{ "flush, buffered", play_flush, OVER_WRITER },
 };
