@@ -133,13 +133,7 @@ local function add(name, make, oneway, hosted)
 		hosted = hosted,
 		make = function()
 			local near, far = make()
-			local top, message = abio.buffered(near, 512)
-			if not top then
-				near:close()
-				far:close()
-				harness.skip(message)
-			end
-			return top, far, near
+			return ok(abio.buffered(near, 512)), far, near
 		end,
 	}
 end
