@@ -2823,7 +2823,10 @@ int32_t abio_chain(abio_io io, abio_io next, uint32_t flags, abio_io *chained);
  * writing direction of the other; `sink` is not flushed or closed.
  * The event's result and progress are the number of bytes written.  On error and cancel `progress`
  * is exact, and no byte is lost: what was read and not written is read again by the next read from
- * `io`.
+ * `io`, and a file's position is behind what was written.  abio_cancel finds it by the driver and
+ * by `io`.
+ * The kernel copies from files alone: to files, and to pipes and sockets whose descriptors are
+ * O_NONBLOCK, as those that the library made are.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  *
@@ -2841,7 +2844,8 @@ int32_t abio_chain(abio_io io, abio_io next, uint32_t flags, abio_io *chained);
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_ARGUMENT      `flags` has a bit that is not known; `sink` belongs to another driver, or
  *                        is `io`'s own file
- *   ABIO_E_BUSY          `io` has a read in flight, or `sink` a write
+ *   ABIO_E_BUSY          `io` has a read in flight, or `sink` a write; or one is a file with an
+ *                        operation at its position
  *   ABIO_E_UNSUPPORTED   `io` does not read, or `sink` does not write
  *   -ENOMEM              no memory
  *

@@ -182,6 +182,30 @@ static void a_terminal_splits(struct test *t)
 	assert_memory_equal(data, "answer", 6);
 }
 
+static void whatever_is_duplex_splits(struct test *t)
+{
+	struct halves h = { 0 };
+	char *data = test_memory(t, 4);
+
+	h.peer = test_reader(t, &h.io);
+	if (slots_of(h.io, ABIO_TRAIT_SPLIT) == 0) {
+		assert_int_equal(t->kind, ABIO_KIND_PIPE);
+		return;
+	}
+	assert_int_equal(abio_split(h.io, &h.reader, &h.writer), 0);
+	test_own(t, h.reader);
+	test_own(t, h.writer);
+	assert_int_equal(abio_release(h.io), 0);
+	assert_int_equal(test_result(t, START(t, abio_write_all, h.writer, "ping", 4, 0)), 4);
+	test_pull(t, h.peer, data, 4);
+	assert_memory_equal(data, "ping", 4);
+	assert_int_equal(test_result(t, START(t, abio_close, h.writer, 0)), 0);
+	test_pull_end(t, h.peer);
+	test_send(h.peer, "pong", 4);
+	assert_int_equal(test_result(t, START(t, abio_read_exact, h.reader, data, 4, 0)), 4);
+	assert_memory_equal(data, "pong", 4);
+}
+
 /* ---- one dies, the other lives --------------------------------------------------------------- */
 
 static void halves_outlive_the_handle(struct test *t)
@@ -713,6 +737,7 @@ static const struct test_case cases[] = {
 	SOCKETS(halves_offer_their_direction),
 	SOCKETS(the_other_direction_is_unsupported),
 	CASE(only_duplex_streams_split),
+	STREAMS(whatever_is_duplex_splits),
 	SOCKETS(the_host_cannot_release_what_the_halves_hold),
 	CASE(a_fifo_open_both_ways_splits),
 	CASE(a_terminal_splits),
