@@ -527,14 +527,18 @@ static void a_debug_build_takes_a_view_that_ended_away(struct test *t)
 static void a_debug_build_takes_a_piece_that_ended_away(struct test *t)
 {
 	abio_io reader;
-	int peer = open_reader(t, &reader);
 	struct abio_event event;
-	uint64_t token = START(t, abio_receive, reader, 0);
+	uint64_t token;
 	int32_t count;
+	int peer;
 
 #ifndef ABIO_DEBUG
 	test_skip(t, "a release build spends nothing on it");
 #endif
+	if (t->kind == ABIO_KIND_HOST)
+		test_skip(t, "it polls by itself, and a host has events of its own");
+	peer = open_reader(t, &reader);
+	token = START(t, abio_receive, reader, 0);
 	test_quiet(t);
 	test_send(peer, "a", 1);
 	count = abio_driver_wait(t->driver, &event, sizeof(event), 1, TEST_PATIENCE_NS);
