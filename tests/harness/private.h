@@ -48,6 +48,7 @@ struct test_private {
 	bool skipped;
 	int fds_before;
 	int64_t live_before;
+	uint64_t threads_before;
 	uint8_t fd_open[4096]; /* which descriptors were open before */
 	uint64_t last_token;
 	uint64_t resolving; /* whose view is of addresses */
