@@ -29,6 +29,7 @@ NOT_ON_HOSTS = {
     "abio_receive_pause": "see abio_receive",
     "abio_receive_resume": "see abio_receive",
     "abio_seek_relative": "see abio_receive",
+    "abio_sync": "a host's object has no device to sync",
 }
 # What no case can call with success.
 NEVER = {"abio_driver_abandon": "it ends in a child of the case, which reports nothing here"}
@@ -72,7 +73,8 @@ def wanted() -> list[tuple[str, str, str]]:
         name = f"abio_{function['name']}"
         if function["returns"] != "i32" or name in NEVER:
             continue
-        rows += [(variant, "native", name) for variant in VARIANTS]
+        of = "host" if name.startswith("abio_object_") else "native"
+        rows += [(variant, of, name) for variant in VARIANTS]
         if name in on_hosts and name not in NOT_ON_HOSTS:
             rows += [(variant, "host", name) for variant in VARIANTS]
     return rows

@@ -882,6 +882,32 @@ static void positional_operations_may_overtake(struct test *t)
 	assert_int_equal(test_result(t, START(t, abio_read_at, host->io, data, 10, 0, 0)), 0);
 }
 
+/* From one slot each: the exact forms ask again, the vectored ones for their first piece. */
+static void positional_forms_are_provided(struct test *t)
+{
+	struct scripted *host = make(t, &reads_at, &writes_at, NULL);
+	char *data = test_memory(t, 30);
+	struct abio_iovec iovecs[] = { { data, 4 }, { data + 10, 10 } };
+
+	host->answer = 5;
+	host->later = 5;
+	assert_int_equal(test_result(t, START(t, abio_read_at_exact, host->io, data, 10, 100, 0)),
+			 10);
+	assert_int_equal(host->offset, 105);
+	assert_int_equal(
+		test_result(t, START(t, abio_write_at_all, host->io, "0123456789", 10, 200, 0)),
+		10);
+	assert_int_equal(host->offset, 205);
+	host->answer = 4;
+	host->later = 4;
+	assert_int_equal(test_result(t, START(t, abio_readv_at, host->io, iovecs, 2, 300, 0)), 4);
+	assert_int_equal(host->offset, 300);
+	assert_int_equal(host->length, 4);
+	assert_int_equal(test_result(t, START(t, abio_writev_at, host->io, iovecs, 2, 400, 0)), 4);
+	assert_int_equal(host->offset, 400);
+	assert_ptr_equal(host->data, data);
+}
+
 static void seeks_move_the_position(struct test *t)
 {
 	struct scripted *host = make(t, &tries_reading, &seeks, NULL);
@@ -1275,6 +1301,7 @@ static const struct test_case cases[] = {
 	CASE(it_has_the_traits_of_its_tables_and_the_provided_ones),
 	CASE(others_are_not_notified_or_completed),
 	CASE(a_read_is_what_try_read_answers),
+	CASE(positional_forms_are_provided),
 	CASE(would_block_waits_for_a_notification),
 	CASE(the_end_is_a_read_of_zero),
 	CASE(notifying_early_is_not_forgotten),

@@ -65,7 +65,8 @@ static void any_number_may_wait(struct test *t)
 	test_send(peer, "abcd", 4);
 	for (uint32_t i = 0; i < 50; i++)
 		assert_int_equal(test_result(t, tokens[i]), ABIO_READY_READ);
-	reading = test_read(t, reader, test_memory(t, 4), 4);
+	/* Not lent as the harness lends: what a host read ahead is copied at the start. */
+	reading = START(t, abio_read, reader, test_memory(t, 4), 4, 0);
 	assert_int_equal(test_result(t, reading), 4);
 }
 

@@ -11,6 +11,8 @@ enum test_difference {
 	DIFFERS_SHUTDOWN_COUNT,
 	/* The result of a large owned write may come ahead of its buffer: io_uring, TCP. */
 	DIFFERS_RESULT_AHEAD,
+	/* The kernel itself reads and writes on io_uring; on epoll the library does. */
+	DIFFERS_WHO_READS,
 };
 
 #endif

@@ -226,6 +226,7 @@ bool test_differs(const struct test *t, enum test_difference row)
 	switch (row) {
 	case DIFFERS_SHUTDOWN_COUNT:
 	case DIFFERS_RESULT_AHEAD:
+	case DIFFERS_WHO_READS:
 		return test_is_uring(t);
 	}
 	return false;
