@@ -29,6 +29,7 @@ NOT_ON_HOSTS = {
     "abio_receive_pause": "see abio_receive",
     "abio_receive_resume": "see abio_receive",
     "abio_seek_relative": "see abio_receive",
+    "abio_try_read_at": "a hint, which a host has no slot for",
     "abio_sync": "a host's object has no device to sync",
 }
 # What no case can call with success.
