@@ -101,9 +101,11 @@
  * cannot (the host then calls abio_object_notify when it can), or starts something and answers
  * ABIO_PENDING (the host then calls abio_object_complete).  Success is > 0, the end is
  * ABIO_HOST_EOF, and a plain 0, or a count that is too large, is ABIO_E_HOST: an error of that
- * operation, never a crash.  Slots are entered on the driver's thread only, with no lock held;
- * inside one everything may be called but poll, wait, submit and close of the driver, which answer
- * ABIO_E_REENTERED.  An object that may call the host has ABIO_CAP_CALLS_HOST.
+ * operation, never a crash.  A slot must return: neither an exception nor a longjmp may leave it,
+ * so bindings catch inside the slot and answer with an error.  Slots are entered on the driver's
+ * thread only, with no lock held; inside one everything may be called but poll, wait, submit and
+ * close of the driver, which answer ABIO_E_REENTERED.  An object that may call the host has
+ * ABIO_CAP_CALLS_HOST.
  *
  * THREADS
  * A driver and its ios belong to one thread: the first that starts, polls or waits.  Another gets
