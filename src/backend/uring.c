@@ -1,6 +1,6 @@
 /*
  * The completion backend: every request goes to the kernel as it is, and comes back with its
- * result.
+ * result.  What that result means for the request is in uring_complete.c.
  *
  * The pollable fd is the doorbell's eventfd, registered with the ring.  Under DEFER_TASKRUN the
  * kernel rings it when work is queued, and only entering makes completions of it; IORING_SQ_TASKRUN
@@ -16,7 +16,6 @@
 #include "uring.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdatomic.h>
 
 #include "check.h"
@@ -24,8 +23,6 @@
 #include "file_job.h"
 #include "object.h"
 #include "platform.h"
-#include "poison.h"
-#include "pool.h"
 #include "readiness.h"
 #include "sys.h"
 #include "workers.h"
@@ -36,7 +33,7 @@
 #define COMPLETIONS_MAX     65536u
 #define FLAGS_WORK          (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)
 
-static void queue(struct uring_state *state, struct request *request)
+void uring_queue(struct uring_state *state, struct request *request)
 {
 	request->state = REQUEST_QUEUED;
 	list_append(&state->pending, &request->link);
@@ -45,13 +42,7 @@ static void queue(struct uring_state *state, struct request *request)
 static void start(struct request *request)
 {
 	request->stage = STAGE_DIRECT;
-	queue(uring_state_of(request->driver), request);
-}
-
-static void complete(struct request *request, int64_t result)
-{
-	request->state = REQUEST_IDLE;
-	request->done(request, result);
+	uring_queue(uring_state_of(request->driver), request);
 }
 
 /* What no entry of the queue does without a thread of the kernel's for each. */
@@ -68,7 +59,7 @@ static void cancel(struct request *request)
 		return;
 	if (request->state == REQUEST_SUBMITTED && is_job(request)) {
 		if (file_job_withdraw(request))
-			complete(request, ABIO_E_CANCELED);
+			uring_complete(request, ABIO_E_CANCELED);
 		return;
 	}
 	if (request->state == REQUEST_SUBMITTED) {
@@ -78,7 +69,7 @@ static void cancel(struct request *request)
 		return;
 	}
 	list_remove(&request->link);
-	complete(request, ABIO_E_CANCELED);
+	uring_complete(request, ABIO_E_CANCELED);
 }
 
 /* Only before the ring goes: an entry that was filled and never entered stays where it is. */
@@ -107,7 +98,7 @@ static void requeue_starved(struct uring_state *state)
 	struct list *link;
 
 	while ((link = list_take(&state->starved)) != NULL)
-		queue(state, container_of(link, struct request, link));
+		uring_queue(state, container_of(link, struct request, link));
 }
 
 static void recycle(struct driver *driver, struct list *views)
@@ -116,207 +107,6 @@ static void recycle(struct driver *driver, struct list *views)
 
 	uring_pool_recycle(driver, views);
 	requeue_starved(state);
-}
-
-/* ---- completions --------------------------------------------------------------------------- */
-
-static void again(struct uring_state *state, struct request *request, enum uring_stage stage)
-{
-	if (request->canceled) {
-		complete(request, ABIO_E_CANCELED);
-		return;
-	}
-	request->stage = (uint8_t)stage;
-	queue(state, request);
-}
-
-static void starve(struct uring_state *state, struct request *request)
-{
-	if (request->canceled) {
-		complete(request, ABIO_E_CANCELED);
-	} else if (state->buffers_free > 0) {
-		queue(state, request);
-	} else {
-		request->state = REQUEST_WAITING;
-		list_append(&state->starved, &request->link);
-	}
-}
-
-/* The wait for readiness is over: where the kernel cannot do the rest, this thread does it. */
-static void polled(struct uring_state *state, struct request *request, int64_t result)
-{
-	bool by_hand = (request->code == REQUEST_WRITE && state->plain_writes) ||
-		       (request->code == REQUEST_RECEIVE && state->buffers == NULL);
-
-	if (result < 0) {
-		complete(request, result);
-		return;
-	}
-	if (!by_hand) {
-		again(state, request, STAGE_DIRECT);
-		return;
-	}
-	result = stream_perform(request);
-	if (result == ABIO_WOULD_BLOCK)
-		again(state, request, STAGE_POLLING);
-	else if (result == -ENOBUFS && request->code == REQUEST_RECEIVE)
-		starve(state, request);
-	else
-		complete(request, result);
-}
-
-static bool is_stream(const struct request *request)
-{
-	return request->code == REQUEST_READ || request->code == REQUEST_WRITE ||
-	       request->code == REQUEST_RECEIVE || request->code == REQUEST_ACCEPT ||
-	       request->code == REQUEST_RECEIVE_FROM ||
-	       /* a full Unix queue gives no readiness: that one is asked again in a moment */
-	       (request->code == REQUEST_SEND_TO && request->object->class->kind == ABIO_KIND_UDP);
-}
-
-static bool writes_pipe(const struct request *request)
-{
-	return request->code == REQUEST_WRITE && !request->object->class->socket;
-}
-
-/*
- * A close is never asked for twice: after an interruption the descriptor is gone, and its number
- * may be another's.  One that was cancelled, with its thread, was not begun.
- */
-static int64_t close_failed(const struct request *request, int64_t error)
-{
-	if (error == -ECANCELED)
-		return sys.close(request->fd);
-	return error == -EINTR ? 0 : error;
-}
-
-/*
- * Sending without a copy was refused: by a kernel that does not know how (or how to report it,
- * before 6.2), or for lack of memory that may be locked.  Then with a copy.
- */
-static bool send_copying(struct uring_state *state, struct request *request, int64_t error)
-{
-	if (request->code != REQUEST_WRITE || (request->flags & REQUEST_MAY_HOLD) == 0 ||
-	    (error != -EINVAL && error != -EOPNOTSUPP && error != -ENOMEM))
-		return false;
-	if (error != -ENOMEM)
-		state->copied = URING_COPIED_MAX;
-	request->flags &= ~REQUEST_MAY_HOLD;
-	again(state, request, STAGE_DIRECT);
-	return true;
-}
-
-static void failed(struct uring_state *state, struct request *request, int64_t error)
-{
-	if (request->code == REQUEST_CLOSE)
-		complete(request, close_failed(request, error));
-	else if (error == -ECANCELED)
-		complete(request, ABIO_E_CANCELED);
-	else if (error == -EINTR)
-		again(state, request, STAGE_DIRECT);
-	else if (error == -EAGAIN && is_stream(request))
-		again(state, request, STAGE_POLLING); /* kernels that honour O_NONBLOCK here */
-	else if (error == -EAGAIN)
-		again(state, request, STAGE_BACKOFF);
-	else if (error == -ENOBUFS && request->code == REQUEST_RECEIVE)
-		starve(state, request);
-	else if (send_copying(state, request, error))
-		return;
-	else if ((error == -EOPNOTSUPP || error == -EINVAL) && writes_pipe(request) &&
-		 request->stage == STAGE_DIRECT) {
-		state->plain_writes = true;
-		again(state, request, STAGE_POLLING);
-	} else {
-		complete(request, error);
-	}
-}
-
-static void take_view(struct uring_state *state, struct request *request, int64_t result,
-		      uint32_t flags)
-{
-	struct view *view;
-
-	request->object->watch.emptied = (flags & IORING_CQE_F_SOCK_NONEMPTY) == 0;
-	if ((flags & IORING_CQE_F_BUFFER) == 0)
-		return;
-	view = &request->driver->pool->views[flags >> IORING_CQE_BUFFER_SHIFT];
-	state->buffers_free--;
-	poison_begin(view->data, POOL_BUFFER_SIZE);
-	if (result > 0)
-		request->view = view;
-	else
-		uring_pool_give(state, view);
-}
-
-/*
- * The kernel is done with memory that it sent from.  Where the way to the peer makes it copy all
- * the same (always on loopback), not copying only costs more.
- */
-static void let_go(struct uring_state *state, struct request *request, uint32_t usage)
-{
-	check(request->held > 0);
-	if (state->copied < URING_COPIED_MAX)
-		state->copied = (usage & COMPAT_NOTIF_COPIED) != 0 ? state->copied + 1 : 0;
-	request->held--;
-	if (request->held > 0 || request->state != REQUEST_HELD)
-		return;
-	list_remove(&request->link);
-	complete(request, 0);
-}
-
-static void completed(struct driver *driver, struct request *request, int64_t result,
-		      uint32_t flags)
-{
-	struct uring_state *state = uring_state_of(driver);
-
-	if ((flags & IORING_CQE_F_NOTIF) != 0) {
-		let_go(state, request, (uint32_t)result);
-		return;
-	}
-	check(request->state == REQUEST_SUBMITTED);
-	list_remove(&request->link);
-	if ((flags & IORING_CQE_F_MORE) != 0)
-		request->held++;
-	if (request->code == REQUEST_RECEIVE && request->stage == STAGE_DIRECT)
-		take_view(state, request, result, flags);
-	if (request->stage == STAGE_POLLING && result != -ECANCELED)
-		polled(state, request, result);
-	else if (request->stage == STAGE_BACKOFF && result == -ETIME)
-		again(state, request, STAGE_DIRECT);
-	else if (request->code == REQUEST_TIMER && result == -ETIME)
-		complete(request, 0);
-	else if (result < 0)
-		failed(state, request, result);
-	else if (request->code == REQUEST_READY)
-		complete(request, readiness_of(result, request->flags));
-	else if (request->code == REQUEST_LENGTH)
-		complete(request, uring_length(request));
-	else
-		complete(request, result);
-	/* It is still there: who has it waits for the kernel. */
-	if ((flags & IORING_CQE_F_MORE) != 0 && request->state == REQUEST_HELD)
-		list_append(&state->submitted, &request->link);
-}
-
-static void reap(struct driver *driver)
-{
-	struct uring_state *state = uring_state_of(driver);
-	struct io_uring_cqe *cqe;
-	unsigned int head;
-	unsigned int count = 0;
-
-	io_uring_for_each_cqe(&state->ring, head, cqe)
-	{
-		uint64_t data = cqe->user_data;
-
-		count++;
-		if (data != URING_CANCEL)
-			completed(driver, (struct request *)(uintptr_t)data, cqe->res, cqe->flags);
-	}
-	if (count == 0)
-		return;
-	io_uring_cq_advance(&state->ring, count);
-	state->reaped = true;
 }
 
 /* ---- submissions --------------------------------------------------------------------------- */
@@ -355,7 +145,7 @@ static void fill(struct driver *driver)
 			file_job_start(request);
 			continue;
 		}
-		if (writes_pipe(request) && state->plain_writes)
+		if (uring_writes_pipe(request) && state->plain_writes)
 			request->stage = STAGE_POLLING;
 		sqe = io_uring_get_sqe(&state->ring);
 		if (sqe == NULL)
@@ -403,9 +193,9 @@ static void refuse(struct driver *driver)
 		struct request *request = container_of(link, struct request, link);
 
 		if (request->code == REQUEST_CLOSE)
-			complete(request, sys.close(request->fd));
+			uring_complete(request, sys.close(request->fd));
 		else
-			complete(request, ABIO_E_CANCELED);
+			uring_complete(request, ABIO_E_CANCELED);
 	}
 }
 
@@ -420,7 +210,7 @@ static void turn(struct driver *driver)
 	}
 	fill(driver);
 	enter(driver);
-	reap(driver);
+	uring_reap(driver);
 }
 
 static bool more(struct driver *driver)
@@ -546,7 +336,7 @@ static void inherit(struct driver *driver)
 	/* The registration went with the thread: the same index here is another ring's. */
 	state->ring.int_flags &= (__u8)~COMPAT_RING_REGISTERED;
 	state->ring.enter_ring_fd = state->ring.ring_fd;
-	reap(driver);
+	uring_reap(driver);
 	state->dead = true;
 	list_splice(&state->submitted, &state->cancels);
 	while ((link = list_take(&state->submitted)) != NULL) {
@@ -556,9 +346,9 @@ static void inherit(struct driver *driver)
 		 * count; and who was to be told is gone. */
 		request->held = 0;
 		if (request->code == REQUEST_CLOSE)
-			complete(request, take_back(request) ? sys.close(request->fd) : 0);
+			uring_complete(request, take_back(request) ? sys.close(request->fd) : 0);
 		else
-			complete(request, ABIO_E_CANCELED);
+			uring_complete(request, ABIO_E_CANCELED);
 	}
 }
 

@@ -6,6 +6,7 @@
 
 #include "backend.h"
 #include "driver.h"
+#include "object.h"
 
 /* What a submission entry's user_data says beside a request's address. */
 #define URING_CANCEL 1u
@@ -40,6 +41,23 @@ static inline struct uring_state *uring_state_of(struct driver *driver)
 {
 	return driver->backend_state;
 }
+
+static inline bool uring_writes_pipe(const struct request *request)
+{
+	return request->code == REQUEST_WRITE && !request->object->class->socket;
+}
+
+static inline void uring_complete(struct request *request, int64_t result)
+{
+	request->state = REQUEST_IDLE;
+	request->done(request, result);
+}
+
+/* uring.c: to be submitted with the next turn. */
+void uring_queue(struct uring_state *state, struct request *request);
+
+/* uring_complete.c: takes every completion that is there. */
+void uring_reap(struct driver *driver);
 
 /* uring_prepare.c: fills a submission entry for a request. */
 void uring_prepare(struct uring_state *state, struct request *request, struct io_uring_sqe *sqe);

@@ -1,10 +1,10 @@
-# file: src/backend/uring.c
+# file: src/backend/uring_complete.c
 # program: test_cancel_race
 # expect: bytes
 # A read that was asked to end is answered CANCELED, whatever it has read.
 /^static void completed/,/^}/{
 /^\telse$/{
 n
-s/complete(request, result);/complete(request, request->canceled ? ABIO_E_CANCELED : result);/
+s/uring_complete(request, result);/uring_complete(request, request->canceled ? ABIO_E_CANCELED : result);/
 }
 }
