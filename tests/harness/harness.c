@@ -414,6 +414,7 @@ static const struct kind {
 	{ " pipe", ABIO_KIND_PIPE, 0, TEST_STREAMS | TEST_NATIVE },
 	{ " host, tries", ABIO_KIND_HOST, HOST_TRIES, TEST_STREAMS },
 	{ " host, starts", ABIO_KIND_HOST, HOST_STARTS, TEST_STREAMS },
+	{ " host, rot13 twice", ABIO_KIND_HOST, HOST_TURNS, TEST_STREAMS },
 };
 
 static void add(struct registry *registry, const struct test_case *definition,

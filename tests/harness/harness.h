@@ -39,7 +39,7 @@ struct test {
 	const struct test_variant *variant;
 	abio_driver driver; /* of the variant; 0 in a ONCE case */
 	uint32_t kind;      /* of a STREAMS case: ABIO_KIND_TCP, _UNIX, _PIPE or _HOST */
-	uint32_t style;     /* of kind HOST: HOST_TRIES or HOST_STARTS */
+	uint32_t style;     /* of kind HOST: enum test_host_style */
 	struct test_private *own;
 };
 
@@ -54,7 +54,8 @@ enum test_how {
 /* How a host implements a stream: abio_read_impl.try_read, or start_read, and so on. */
 enum test_host_style {
 	HOST_TRIES = 1,
-	HOST_STARTS = 2
+	HOST_STARTS = 2,
+	HOST_TURNS = 4 /* try style, one over the other: each turns letters by 13 */
 };
 
 struct test_case {
