@@ -154,5 +154,6 @@ void view_post(struct view *view, uint64_t token, const uint8_t *data, int64_t l
 	event->data = (uint64_t)(uintptr_t)data;
 	event->flags = ABIO_EVENT_MORE | ABIO_EVENT_VIEW;
 	event->reserved = 0;
+	view->node.consumed = lend;
 	driver_post(view->driver, &view->node);
 }

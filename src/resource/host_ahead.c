@@ -13,6 +13,7 @@
 
 #include "check.h"
 #include "inbuf.h"
+#include "poison.h"
 #include "request.h"
 #include "transfer.h"
 
@@ -70,6 +71,7 @@ void host_go_ahead(struct host *host)
 	request->object = host->object;
 	request->driver = host->object->driver;
 	request->data = host->ahead_memory;
+	poison_begin(host->ahead_memory, sizeof(host->ahead_memory));
 	request->length = sizeof(host->ahead_memory);
 	request->canceled = false;
 	request->done = ahead_done;

@@ -295,6 +295,9 @@ void host_finish(struct host *host, struct request *request, int64_t result, uin
 		return;
 	}
 	if (ends) {
+		/* The host's memory is the host's again. */
+		if (host->as_buf_read.try_fill_buf != NULL && inbuf_ahead(host->object) == 0)
+			inbuf_drop(host->object);
 		host->closed = true;
 		driver->hosts--;
 	}
@@ -579,14 +582,16 @@ void host_withdraw(struct request *request)
 {
 	struct host *host = host_of(request->object);
 
+	/* What it waits for has been asked to end, and the host still has memory until then. */
+	if (request->code == REQUEST_CLOSE)
+		return;
 	if (request->state == REQUEST_WAITING) {
 		list_remove(&request->link);
 		request_finish(request, ABIO_E_CANCELED);
 		return;
 	}
 	/* One that a try_ slot is looking at just now is told when that is back. */
-	if (request->scratch[0] == 0 || request->code == REQUEST_CLOSE ||
-	    host->as_object.cancel == NULL)
+	if (request->scratch[0] == 0 || host->as_object.cancel == NULL)
 		return;
 	note_of(request)->request = request;
 	list_append(&host->cancels, &note_of(request)->link);

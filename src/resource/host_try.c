@@ -107,7 +107,7 @@ int32_t host_consumed(struct object *object, uint32_t count)
 	struct host *host = host_of(object);
 	struct visit visit VISIT(left) = { .host = host, .lane = LANE_READ };
 
-	if (object->driver == NULL)
+	if (object->driver == NULL || host->closed)
 		return 0;
 	begin(&visit);
 	visit.result = host->as_buf_read.consume(host->user, count);

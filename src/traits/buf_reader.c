@@ -43,7 +43,7 @@ static struct buf_reader *reader_of(const struct object *object)
 
 static void show(struct buf_reader *reader, uint32_t length)
 {
-	reader->window = length;
+	reader->window = inbuf_left(reader->adapter.object) > 0 ? 0 : length;
 	inbuf_show(reader->adapter.object, reader->data, length);
 }
 

@@ -176,12 +176,17 @@ static void finish_closing(struct buf_writer *writer)
 
 static void go_on(struct buf_writer *writer)
 {
+	struct object *object = writer->adapter.object;
+
+	object->hold++;
 	answer_waiting(writer);
 	answer_writer(writer);
 	buf_writer_answer_reserver(writer);
 	if (is_wanted_out(writer))
 		buf_writer_send(writer);
 	finish_closing(writer);
+	object->hold--;
+	object_settle(object);
 }
 
 /* ---- requests ------------------------------------------------------------------------------ */
@@ -244,13 +249,18 @@ static void perform_behind(struct buf_writer *writer, struct request *request)
 
 static void close_writer(struct buf_writer *writer, struct request *request)
 {
+	struct object *object = writer->adapter.object;
+
 	writer->closing = request;
-	if (writer->adapter.object->abort && !writer->sending && !buf_writer_empty(writer))
+	object->hold++; /* what is underneath can refuse at once, and this be closed by that */
+	if (object->abort && !writer->sending && !buf_writer_empty(writer))
 		fail(writer, ABIO_E_CANCELED);
-	else if (writer->adapter.object->abort && writer->sending)
+	else if (object->abort && writer->sending)
 		operation_cancel(&writer->adapter.writing);
 	buf_writer_send(writer);
 	finish_closing(writer);
+	object->hold--;
+	object_settle(object);
 }
 
 void buf_writer_perform(struct request *request)

@@ -210,7 +210,8 @@ static int32_t position(struct object *object, uint64_t *at)
 	struct buf_writer *writer = buf_writer_of(object);
 	int32_t error = adapter_position(object, at);
 
-	*at += writer->end - writer->start;
+	if (error == 0)
+		*at += writer->end - writer->start;
 	return error;
 }
 

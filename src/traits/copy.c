@@ -6,10 +6,9 @@
  * between; what was put on the sink goes out before.  One step is out at a time, of the one or the
  * other.
  *
- * What was read ahead is written from where it stands, and only consumed when it is written.  What
- * has to be read goes through one buffer, had from the start; what is left in it in the end becomes
- * what the source has read ahead.  A file's cursor moves when its bytes are written.  So progress
- * is exact, and no byte is lost, whenever it ends.
+ * What was read ahead and what has to be read goes through one buffer, had from the start; what is
+ * left in it in the end becomes what the source has read ahead.  A file's cursor moves when its
+ * bytes are written.  So progress is exact, and no byte is lost, whenever it ends.
  *
  * From a file to a descriptor the kernel copies alone, on a worker, for as long as it can.
  */
@@ -32,7 +31,6 @@ struct copy {
 	uint32_t start;              /* read into it and not written: from here */
 	uint32_t end;
 	uint64_t limit;
-	bool ahead; /* what is being written stands in the source's inbuf */
 	bool plain; /* the kernel cannot do it alone */
 	struct kernel_copy kernel;
 };
@@ -136,21 +134,14 @@ static void moved(struct copy *copy, uint32_t count)
 static void wrote(struct request *request, int64_t result)
 {
 	struct copy *copy = operation_of(request)->owner;
-	int32_t error = 0;
 
 	if (result <= 0) {
 		finish(copy, result < 0 ? result : ABIO_E_WRITE_ZERO);
 		return;
 	}
 	moved(copy, (uint32_t)result);
-	if (copy->ahead)
-		error = inbuf_consume(source_of(copy), (uint32_t)result);
-	else
-		copy->start += (uint32_t)result;
-	if (error < 0)
-		finish(copy, error);
-	else
-		step(copy);
+	copy->start += (uint32_t)result;
+	step(copy);
 }
 
 static void write_some(struct copy *copy, uint8_t *data, uint32_t length)
@@ -177,6 +168,16 @@ static void have_read(struct request *request, int64_t result)
 		copy->end = (uint32_t)result;
 		step(copy);
 	}
+}
+
+/* Other handles of the stream may take from what was read ahead: nothing is written from there. */
+static void take_ahead(struct copy *copy)
+{
+	struct abio_iovec room = { copy->view->data,
+				   left(copy) < BUFFER_SIZE ? left(copy) : BUFFER_SIZE };
+
+	copy->start = 0;
+	copy->end = (uint32_t)inbuf_read(source_of(copy), &room, 1);
 }
 
 static void read_some(struct copy *copy)
@@ -254,15 +255,14 @@ static void step(struct copy *copy)
 {
 	struct object *source = source_of(copy);
 
-	copy->ahead = copy->start == copy->end && inbuf_left(source) > 0;
+	if (copy->start == copy->end && left(copy) > 0 && !canceled(copy) && inbuf_left(source) > 0)
+		take_ahead(copy);
 	if (left(copy) == 0)
 		finish(copy, (int64_t)copy->limit);
 	else if (canceled(copy))
 		finish(copy, ABIO_E_CANCELED);
 	else if (copy->start < copy->end)
 		write_some(copy, copy->view->data + copy->start, copy->end - copy->start);
-	else if (copy->ahead)
-		write_some(copy, inbuf_data(source), inbuf_left(source));
 	else if (kernel_can(copy))
 		copy_by_kernel(copy);
 	else

@@ -32,13 +32,32 @@ bool inbuf_share(struct object *object, struct object *other)
 
 static bool stays_with_class(const struct inbuf *inbuf)
 {
-	return inbuf->view == NULL && inbuf->owner->class->consumed != NULL;
+	return inbuf->view == NULL && inbuf->owner != NULL &&
+	       inbuf->owner->class->consumed != NULL;
+}
+
+/* What a copy gave back came first: what was read meanwhile comes behind it. */
+static void show_behind(struct object *object, const uint8_t *data, uint32_t length)
+{
+	uint32_t first = inbuf_left(object);
+	struct view *both = view_private(object->driver, first + length);
+
+	if (both == NULL)
+		return;
+	memcpy(both->data, inbuf_data(object), first);
+	memcpy(both->data + first, data, length);
+	inbuf_consume(object, first);
+	inbuf_take(object, both, first + length);
 }
 
 void inbuf_show(struct object *object, uint8_t *data, uint32_t length)
 {
 	struct inbuf *inbuf = object->inbuf;
 
+	if (inbuf_left(object) > 0) {
+		show_behind(object, data, length);
+		return;
+	}
 	check(inbuf != NULL && inbuf_left(object) == 0 && inbuf->view == NULL);
 	inbuf->data = data;
 	if (!stays_with_class(inbuf))

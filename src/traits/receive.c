@@ -130,7 +130,10 @@ static void chunk_post(struct operation *operation)
 		length = POOL_BUFFER_SIZE;
 	poison_begin(view->data, POOL_BUFFER_SIZE);
 	memcpy(view->data, inbuf_data(operation->object), length);
+	/* A host that is told of it may cancel: then this ends it, below. */
+	operation->abort = NULL;
 	error = inbuf_consume(operation->object, length);
+	operation->abort = chunk_abort;
 	operation->progress += length;
 	chunk->out = true;
 	view_post(view, operation->token, view->data, length, operation->progress);

@@ -42,7 +42,10 @@ static int32_t try_reserve(struct object *self, uint32_t minimum, void **data)
 
 static int32_t commit(struct object *self, uint32_t count)
 {
-	return self->writer != NULL && count > 0 ? ABIO_E_ARGUMENT : outbox_commit(self, count);
+	/* Nothing is reserved while a reserve waits. */
+	if (self->writer != NULL)
+		return count > 0 ? ABIO_E_ARGUMENT : outbox_error(self);
+	return outbox_commit(self, count);
 }
 
 static void finish(struct operation *operation, int64_t result)

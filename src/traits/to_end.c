@@ -125,6 +125,11 @@ static void next(struct operation *operation)
 		take(operation, inbuf_read(object, &room, 1));
 		room.base = buffer->data + buffer->filled;
 		room.length = buffer_room(buffer);
+		/* A host was told that they are consumed, and may have asked for the end. */
+		if (operation->canceled) {
+			operation_finish(operation, ABIO_E_CANCELED);
+			return;
+		}
 	}
 	request->offset = object->cursor;
 	if (room.length > 0) {

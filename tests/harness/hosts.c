@@ -372,6 +372,7 @@ static const struct {
 	{ "try_read_bufv_fills_them_in_turn", HOST_TURNS, FIRST_PIECE },
 	{ "a_buffer_travels_without_a_copy", HOST_TURNS, TURNED },
 	{ "chain_lets_go_of_what_has_ended", HOST_TURNS, DEEPER },
+	{ "the_peer_sees_a_close", HOST_TURNS, DEEPER },
 };
 
 const char *hosts_cannot(const struct test *t)
