@@ -284,6 +284,29 @@ static bool prepare_hold(struct operation *operation, const struct transfer *tra
 	return operation->extra != NULL;
 }
 
+/*
+ * A host that is asked may itself start something, and close: the direction is taken already, and
+ * the object stays until the caller settles it.
+ */
+static int64_t try_alone(const struct transfer *transfer, struct operation *operation,
+			 uint64_t total, uint64_t *progress)
+{
+	struct object *object = transfer->object;
+	struct operation **side = transfer->side == SIDE_READ    ? &object->reader
+				  : transfer->side == SIDE_WRITE ? &object->writer
+								 : NULL;
+	int64_t result;
+
+	object->hold++;
+	if (side != NULL)
+		*side = operation;
+	result = try_inline(transfer, total, progress);
+	if (side != NULL)
+		*side = NULL;
+	object->hold--;
+	return result;
+}
+
 int32_t transfer_start(const struct transfer *transfer)
 {
 	struct object *object = transfer->object;
@@ -311,10 +334,11 @@ int32_t transfer_start(const struct transfer *transfer)
 		return PLATFORM_NO_MEMORY;
 	}
 	if (now) {
-		int64_t result = try_inline(transfer, total, &progress);
+		int64_t result = try_alone(transfer, operation, total, &progress);
 
 		if (result != ABIO_WOULD_BLOCK) {
 			operation_discard(operation);
+			object_settle(object);
 			return (int32_t)result;
 		}
 	}
