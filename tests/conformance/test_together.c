@@ -75,8 +75,9 @@ static void nothing_is_committed_while_a_reserve_waits(struct test *t)
 	uint32_t total = 0;
 	uint64_t token;
 	int32_t count;
+	int peer;
 
-	test_writer(t, &writer);
+	peer = test_writer(t, &writer);
 	test_make_small(test_fd_of(writer));
 	while ((count = abio_put(writer, data, LARGE / 16)) > 0 && total < 64 * LARGE) {
 		total += (uint32_t)count;
@@ -89,8 +90,10 @@ static void nothing_is_committed_while_a_reserve_waits(struct test *t)
 		test_skip(t, "the system took it all");
 	assert_int_equal(abio_commit(writer, 0), 0);
 	assert_int_equal(abio_commit(writer, 1), ABIO_E_ARGUMENT);
-	assert_int_equal(abio_cancel(t->driver, token), 1);
-	assert_int_equal(test_result(t, token), ABIO_E_CANCELED);
+	while (!test_has_come(t, token) && recv(peer, data, LARGE / 16, 0) > 0)
+		;
+	assert_true(test_result(t, token) >= LARGE / 8);
+	assert_int_equal(abio_commit(writer, 0), 0);
 }
 
 static const struct test_case cases[] = {
