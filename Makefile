@@ -198,7 +198,7 @@ clean: ## remove build/
 	@rm -rf build
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 	@echo "  VARIANT=gcc|clang|asan-gcc|asan-clang|tsan with lib and tests builds in build/<variant>/"
 
 # ---- what the machine needs: Debian packages and build/venv, only what is missing --------------------

@@ -49,8 +49,7 @@ void request_perform(struct driver *driver)
 	size_t left = list_count(&driver->local);
 	struct list *link;
 
-	/* What is not performed stays where it is: a slot of the host's may be left by an
-	 * exception. */
+	/* What is not performed yet stays where everybody finds it. */
 	while (left-- > 0 && (link = list_take(&driver->local)) != NULL) {
 		struct request *request = container_of(link, struct request, link);
 

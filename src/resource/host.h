@@ -6,8 +6,8 @@
  *
  * A slot is entered only inside a `visit`: meanwhile the object cannot vanish, poll, wait, submit
  * and close of its driver answer ABIO_E_REENTERED, and everything is in a state that any other call
- * of the host may find.  A visit ends by the cleanup of its scope, so also when an exception
- * unwinds through it: then the slot has answered 0.
+ * of the host may find.  A visit ends with its scope.  A slot has to return: unwinding through C
+ * would take the compiler's own run-time library, and the library needs nothing but libc.
  */
 #ifndef ABIO_HOST_H
 #define ABIO_HOST_H

@@ -143,7 +143,7 @@ static void told(struct visit *visit)
 {
 	struct host *host = visit->host;
 
-	/* An exception came between. */
+	/* Asked for meanwhile, by a slot. */
 	if (!list_empty(&host->cancels))
 		host_has_chores(host);
 	host_leave(visit);

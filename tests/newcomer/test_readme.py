@@ -76,7 +76,7 @@ def test_lua_program_runs(tmp_path: Path, lua: str, backend: str) -> None:
     settings = environment(
         backend,
         LUA_PATH=f"{ROOT}/bindings/lua/?.lua;{ROOT}/bindings/lua/?/init.lua;;",
-        LUA_CPATH=f"{ROOT}/build/lua5.4/?.so;;",
+        LUA_CPATH=f"{ROOT}/build/{lua}/?.so;;",
     )
     assert run([lua, str(program)], settings) == "HELLO FROM ABIO\n"
 
