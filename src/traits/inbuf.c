@@ -32,20 +32,30 @@ bool inbuf_share(struct object *object, struct object *other)
 
 static bool stays_with_class(const struct inbuf *inbuf)
 {
-	return inbuf->view == NULL && inbuf->owner != NULL &&
-	       inbuf->owner->class->consumed != NULL;
+	return inbuf->view == NULL && inbuf->owner != NULL && inbuf->owner->class->consumed != NULL;
+}
+
+/* Two pieces in one view; NULL without memory. */
+static struct view *join(struct driver *driver, const uint8_t *first, uint32_t first_length,
+			 const uint8_t *second, uint32_t second_length)
+{
+	struct view *both = view_private(driver, first_length + second_length);
+
+	if (both == NULL)
+		return NULL;
+	memcpy(both->data, first, first_length);
+	memcpy(both->data + first_length, second, second_length);
+	return both;
 }
 
 /* What a copy gave back came first: what was read meanwhile comes behind it. */
 static void show_behind(struct object *object, const uint8_t *data, uint32_t length)
 {
 	uint32_t first = inbuf_left(object);
-	struct view *both = view_private(object->driver, first + length);
+	struct view *both = join(object->driver, inbuf_data(object), first, data, length);
 
 	if (both == NULL)
 		return;
-	memcpy(both->data, inbuf_data(object), first);
-	memcpy(both->data + first, data, length);
 	inbuf_consume(object, first);
 	inbuf_take(object, both, first + length);
 }
@@ -155,14 +165,13 @@ static struct view *merge(struct object *object, struct view *view, uint32_t *st
 {
 	uint32_t first = *end - *start;
 	uint32_t second = inbuf_left(object);
-	struct view *both = view_private(view->driver, first + second);
+	struct view *both = join(view->driver, view->data + *start, first, inbuf_data(object),
+				 second);
 
 	if (both == NULL) {
 		inbuf_drop(object);
 		return view;
 	}
-	memcpy(both->data, view->data + *start, first);
-	memcpy(both->data + first, inbuf_data(object), second);
 	inbuf_consume(object, second);
 	view_end(view);
 	*start = 0;
