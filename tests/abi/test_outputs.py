@@ -371,4 +371,24 @@ class Hosts(unittest.TestCase):
             self.assertIn(row["where"], document["where"])
             arguments = [a["name"] for a in document["functions"][row["function"]]["arguments"]]
             self.assertTrue(row["argument"] in arguments or row["change"] == "none", row)
-        self.assertEqual({f"abio_{f.name}" for f in real().functions}, set(document["functions"]))
+        self.assertEqual(set(real().symbols()), set(document["functions"]))
+
+    def test_conformance_asks_every_symbol(self) -> None:
+        document = json.loads((GENERATED / "conformance.json").read_text())
+        self.assertEqual(set(real().symbols()), {row["function"] for row in document["rows"]})
+
+    def test_conformance_rows_can_be_made(self) -> None:
+        document = json.loads((GENERATED / "conformance.json").read_text())
+        recipes, functions = document["recipes"], document["functions"]
+        steps = [step for recipe in recipes.values() for step in recipe["steps"]]
+        calls = [(s["call"], s["arguments"]) for s in steps if "call" in s]
+        calls += [(row["function"], row["arguments"]) for row in document["rows"]]
+        for function, arguments in calls:
+            types = functions[function]["types"]
+            self.assertEqual(len(types), len(arguments), function)
+            for kind, argument in zip(types, arguments, strict=True):
+                self.assertTrue(kind == "ptr" or not isinstance(argument, dict), function)
+        for row in document["rows"]:
+            for name in row["needs"]:
+                self.assertIn(name, recipes)
+                self.assertIn(name, document["kinds"])
