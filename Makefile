@@ -173,12 +173,15 @@ $(LUA_MODULES): build/%/abio/core.so: $(LUA_SOURCES) $(LUA_HEADERS) | setup-lua
 
 # ---- what a person does -----------------------------------------------------------------------------
 
-.PHONY: check soak bench demo generate format clean help
+.PHONY: check soak hosts bench demo generate format clean help
 check: setup-check ## test everything; ends with a table and `N passed, N failed`
 	@python3 scripts/check.py
 
 soak: setup-test ## the long randomised tests of the truthful fd and of cancel
 	@python3 scripts/check.py --soak
+
+hosts: lib setup-generate ## run the library under nine foreign runtimes: a table of what each can do
+	@python3 tests/hosts/run.py $(HOSTS)
 
 bench: setup-bench ## measure against peers: build/bench/results.json
 	@$(MAKE) python

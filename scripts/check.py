@@ -163,6 +163,8 @@ def everything() -> list[Suite]:
         suites += c_suites("gcc", ("conformance",), (REFUSE, error))
     suites += python_suites()
     suites += lua_suites()
+    hosts = [["tests/hosts/test_run.py"], ["tests/hosts/run.py", "--fast"]]
+    suites.append(Suite("hosts", [Command(["python3", *argv]) for argv in hosts], ["lib"]))
     newcomer = Command([*PYTEST, "tests/newcomer"])
     suites.append(Suite("newcomer", [newcomer], ["lib", "python", "lua"]))
     suites += [thread_suite(), freestanding_suite("gcc"), freestanding_suite("clang")]

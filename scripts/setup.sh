@@ -40,6 +40,12 @@ for group in "$@"; do
 			python3-dev strace)
 		pips+=(cffi setuptools wheel uvloop aiofiles)
 		;;
+	host-*)
+		# One package a line; where a command is named behind it, only if that is not here.
+		while read -r package command; do
+			[ -n "$command" ] && command -v "$command" >/dev/null || packages+=("$package")
+		done <"tests/hosts/${group#host-}/packages"
+		;;
 	*)
 		echo "setup: no group named $group" >&2
 		exit 2
