@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import c, functiontext
 from .essay import ESSAY
-from .model import Constants, Description, Function, Struct
+from .model import FIRST, Constants, Description, Function, Struct
 
 
 def section(title: str) -> str:
@@ -33,11 +33,12 @@ def constants(group: Constants) -> str:
     for index, value in enumerate(group.values):
         last = index == len(group.values) - 1
         entry = f"\t{group.prefix}{value.name} = {value.number}{'' if last else ','}"
-        note = f" /* {value.text} */"
+        text = value.text + (f"; since {value.since}" if value.since != FIRST else "")
+        note = f" /* {text} */"
         if len(entry.expandtabs(8)) + len(note) <= c.WIDTH:
             lines.append(entry + note)
         else:
-            lines += [c.comment(value.text, "\t"), entry]
+            lines += [c.comment(text, "\t"), entry]
     lines.append("};\n")
     return "\n".join(lines)
 
@@ -114,7 +115,8 @@ def impls(desc: Description) -> list[str]:
         out.append(c.comment(f"Implementing {trait}: {impl.doc}\nSince {impl.since}."))
         out.append(f"struct abio_{impl.name}_impl {{\n\tstruct abio_table_head head;")
         for slot in impl.slots:
-            out += [c.comment(slot.doc, "\t"), c.fold(c.impl_pointer(slot) + ";", "\t")]
+            added = f"\nSince {slot.since}." if slot.since != impl.since else ""
+            out += [c.comment(slot.doc + added, "\t"), c.fold(c.impl_pointer(slot) + ";", "\t")]
         out.append("};\n")
     return out
 

@@ -9,6 +9,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+# The release an item came with where the description does not say.
+FIRST = "0.1"
 HANDLES = ("driver", "io", "buffer", "handle")
 
 
@@ -41,6 +43,7 @@ class Value:
     name: str
     number: int
     text: str
+    since: str
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,7 @@ class ImplSlot:
     name: str
     args: tuple[Arg, ...]
     doc: str
+    since: str
 
 
 @dataclass(frozen=True)
@@ -213,7 +217,10 @@ def plain_of(out: Description) -> dict[str, Any]:
                 "prefix": g.prefix,
                 "text": g.text,
                 "bits": g.bits,
-                "values": [{"name": v.name, "number": v.number, "text": v.text} for v in g.values],
+                "values": [
+                    {"name": v.name, "number": v.number, "text": v.text, "since": v.since}
+                    for v in g.values
+                ],
             }
             for g in out.constants
         ],
@@ -261,6 +268,7 @@ def plain_of(out: Description) -> dict[str, Any]:
                     {
                         "name": s.name,
                         "doc": s.doc,
+                        "since": s.since,
                         "args": [
                             {"name": a.name, "type": spell(a.type), "text": a.text} for a in s.args
                         ],

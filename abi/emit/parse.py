@@ -12,6 +12,7 @@ from typing import Any
 
 from .errnos import errnos
 from .model import (
+    FIRST,
     HANDLES,
     Arg,
     Bad,
@@ -30,7 +31,6 @@ from .model import (
     version_key,
 )
 
-FIRST = "0.1"
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 CONSTANT = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 VERSION = re.compile(r"\d+\.\d+\Z")
@@ -122,8 +122,8 @@ def read_constants(out: Description, raw: dict[str, Any]) -> None:
             raise Bad(item, "group is there twice, or not a usable name")
         groups.add(group)
         values, numbers = [], set()
-        for row in rows(item, table, "values", 3, 3):
-            name, number, text = row
+        for row in rows(item, table, "values", 3, 4):
+            name, number, text = row[:3]
             if not CONSTANT.match(prefix + name):
                 raise Bad(f"{item}.{name}", "is not a usable upper-case name")
             if (
@@ -138,7 +138,9 @@ def read_constants(out: Description, raw: dict[str, Any]) -> None:
                 raise Bad(f"{item}.{name}", f"has the number {number} of another")
             seen[prefix + name] = item
             numbers.add(number)
-            values.append(Value(name, number, text_of(f"{item}.{name}", text)))
+            where = f"{item}.{name}"
+            since = since_of(where, {"since": row[3]} if len(row) == 4 else {})
+            values.append(Value(name, number, text_of(where, text), since))
         if not values:
             raise Bad(item, "has no values")
         out.constants.append(
@@ -403,11 +405,12 @@ def read_impls(out: Description, raw: dict[str, Any]) -> None:
             raise Bad(item, f"its id {number!r} is no trait's, or there twice")
         if name in [i.name for i in out.impls]:
             raise Bad(item, "is there twice")
+        since = since_of(item, table)
         slots: list[ImplSlot] = []
         for entry in take(item, table, "slots", list):
             slot = name_of(f"{item} slot", entry)
             where = f"{item}.{slot}"
-            known(where, entry, "name args doc")
+            known(where, entry, "name args doc since")
             own = take(where, entry, "args", list, [])
             args = read_args(where, {"args": [["user", "user"], *own]}, out)
             if slot == "head" or slot in [s.name for s in slots]:
@@ -415,11 +418,12 @@ def read_impls(out: Description, raw: dict[str, Any]) -> None:
             for arg in args[1:]:
                 if arg.type.kind not in IMPL_TYPES:
                     raise Bad(f"{where}({arg.name})", "has a type that hosts do not implement")
-            slots.append(ImplSlot(slot, args, text_of(where, entry.get("doc"))))
+            added = since_of(where, {"since": since} | entry)
+            slots.append(ImplSlot(slot, args, text_of(where, entry.get("doc")), added))
         if not slots:
             raise Bad(item, "has no slots")
         doc = text_of(item, table.get("doc"))
-        out.impls.append(Impl(name, number, doc, since_of(item, table), tuple(slots)))
+        out.impls.append(Impl(name, number, doc, since, tuple(slots)))
 
 
 def check_names(out: Description) -> None:
@@ -442,11 +446,12 @@ def check_names(out: Description) -> None:
             raise Bad(f"struct {fixed}", f"must be there and have {layout} bytes")
 
 
-TEXTS = {"doc", "text", "summary", "errors"}
+# What may change while major and minor stay: words, the lists of errors, and the patch level.
+TEXTS = {"doc", "text", "summary", "errors", "version", "patch"}
 
 
 def without_texts(plain: object) -> object:
-    """What a binding depends on: a better wording must not part it from its library."""
+    """What a binding depends on: a better wording or a patch must not part it from its library."""
     if isinstance(plain, dict):
         return {key: without_texts(value) for key, value in plain.items() if key not in TEXTS}
     if isinstance(plain, list):

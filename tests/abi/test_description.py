@@ -395,6 +395,21 @@ class Description(unittest.TestCase):
         self.assertNotEqual(one.plain, three.plain)
         self.assertEqual(one.sha256, three.sha256)
         self.assertNotEqual(one.sha256, four.sha256)
+        patched = parse.parse(mini_text().replace('"0.1.0"', '"0.1.7"'))
+        self.assertEqual(one.sha256, patched.sha256)
+        minor = mini_text().replace('"0.1.0"', '"0.2.0"').replace("minor = 1", "minor = 2")
+        self.assertNotEqual(one.sha256, parse.parse(minor).sha256)
+
+    def test_what_came_later_says_so(self) -> None:
+        old = '["CALLS_HOST", 2, "may enter the host"]'
+        text = mini_text().replace(old, old[:-1] + ', "0.2"]')
+        text = text.replace('doc = "Moves.  > 0: done."', 'doc = "Moves.  > 0: done."\nsince = "0.2"')
+        desc = parse.parse(text)
+        header = generate.render(desc)["abio.h"]
+        self.assertIn("ABIO_CAP_CALLS_HOST = 2 /* may enter the host; since 0.2 */", header)
+        self.assertEqual(header.count("Since 0.2."), 1)
+        self.assertEqual([v.since for v in desc.group("CAP").values], ["0.1", "0.2"])
+        self.assertEqual([s.since for s in desc.impls[0].slots], ["0.1", "0.2"])
 
     def test_what_is_new_comes_last_in_the_root_table(self) -> None:
         before = [name for name, _ in parse.parse(mini_text()).root()]

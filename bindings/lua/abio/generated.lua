@@ -17,9 +17,16 @@ local function text(name)
 	error("abio: " .. name .. " is neither beside the module nor in abi/generated", 0)
 end
 
+local function load_constants()
+	return assert((loadstring or load)(text("constants.lua"), "@constants.lua"))()
+end
+
 return {
 	text = text,
 	constants = function()
-		return assert((loadstring or load)(text("constants.lua"), "@constants.lua"))().constants
+		return load_constants().constants
+	end,
+	version = function()
+		return load_constants().version
 	end,
 }

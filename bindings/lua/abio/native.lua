@@ -9,6 +9,7 @@
 local generated = require("abio.generated")
 
 local SONAME = "libabio.so.0"
+-- The least version that has all of NEEDED.
 local MAJOR, MINOR = 0, 1
 
 -- Every function that the modules call; the rest of the library can still be called as core.raw.
@@ -102,6 +103,13 @@ local function check(path)
 	if abi.major ~= MAJOR or abi.minor < MINOR then
 		error(("abio: %s is version %d.%d.%d, and this module needs %d.%d")
 			:format(path, abi.major, abi.minor, abi.patch, MAJOR, MINOR), 0)
+	end
+	-- One minor version is one contract, whatever its patch level.
+	local built = generated.version():match("^(%d+%.%d+)%.")
+	if abi.hash ~= core.hash and ("%d.%d"):format(abi.major, abi.minor) == built then
+		error(("abio: %s is version %d.%d.%d like this module, but has another description (%s, not %s),"
+			.. " so one of the two is no release: install the two together")
+			:format(path, abi.major, abi.minor, abi.patch, abi.hash:sub(1, 12), core.hash:sub(1, 12)), 0)
 	end
 	return abi
 end

@@ -30,16 +30,25 @@ def identify() -> tuple[tuple[int, int, int], str]:
 
 
 def check(version: tuple[int, int, int], digest: str) -> None:
-    """Newer releases only add, so they are welcome; anything else must be the very same."""
+    """A newer minor only adds, so it is welcome; anything else must be the very same contract.
+
+    The hash is of what a program can depend on: no texts, no patch level.
+    """
     if digest == BUILT_HASH:
-        return
-    if version[0] == BUILT_VERSION[0] and version > BUILT_VERSION:
         return
     have = ".".join(map(str, version))
     need = ".".join(map(str, BUILT_VERSION))
+    if version[0] != BUILT_VERSION[0]:
+        why = "has another ABI"
+    elif version[1] > BUILT_VERSION[1]:
+        return
+    elif version[1] < BUILT_VERSION[1]:
+        why = "is older and may lack what this package needs"
+    else:
+        why = "has the same version but another description, so one of the two is no release"
     raise ImportError(
         f"abio: this package was built for libabio {need} (description {BUILT_HASH[:12]}) "
-        f"and found libabio {have} (description {digest[:12]}), which lacks what it needs; "
+        f"and found libabio {have} (description {digest[:12]}), which {why}; "
         "install the two together"
     )
 
