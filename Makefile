@@ -26,6 +26,7 @@ ifeq ($(origin CC),default)
 CC := $(if $(findstring clang,$(VARIANT)),clang,gcc)
 endif
 AR ?= ar
+OBJCOPY ?= objcopy
 
 OPTIMIZE ?= $(if $(findstring san,$(VARIANT)),-O1,-O2)
 SANITIZE_asan := -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined \
@@ -38,6 +39,7 @@ SANITIZE := $(SANITIZE_$(firstword $(subst -, ,$(VARIANT))))
 WERROR ?= -Werror
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wundef -Wimplicit-fallthrough $(WERROR)
+comma := ,
 ROOMS := core traits backend resource sys
 INCLUDE := -Iabi/generated -Isrc $(addprefix -Isrc/,$(ROOMS))
 
@@ -46,7 +48,9 @@ DEBUG := $(if $(VARIANT),-DABIO_DEBUG)
 CFLAGS ?= -g
 ABIO_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(OPTIMIZE) $(WARN) $(SANITIZE) $(DEBUG) -fPIC \
 	-fvisibility=hidden -pthread $(INCLUDE) -MMD -MP
-LIB_LDFLAGS = -shared -Wl,-soname,libabio.so.0 -Wl,-z,nodelete -Wl,-z,defs \
+# clang gives the sanitizer's symbols to the program alone.
+DEFS := $(if $(findstring san-clang,$(VARIANT)),,-Wl$(comma)-z$(comma)defs)
+LIB_LDFLAGS = -shared -Wl,-soname,$(SONAME) -Wl,-z,nodelete $(DEFS) \
 	-Wl,--version-script=abi/generated/abio.map -Wl,--exclude-libs,ALL -Wl,--as-needed
 LIBURING := -l:liburing.a
 
@@ -55,20 +59,34 @@ LIBURING := -l:liburing.a
 DISPATCH := abi/generated/dispatch.c
 SOURCES := $(sort $(wildcard src/*.c src/*/*.c))
 OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(SOURCES) $(DISPATCH))
-LIBRARY := $(BUILD)/lib/libabio.so.0
-ARCHIVE := $(BUILD)/lib/libabio.a
+VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' abi/abio.toml)
+SUMMARY := $(shell sed -n 's/^summary = "\(.*\)"$$/\1/p' abi/abio.toml)
+SONAME := libabio.so.0
+LIBRARY := $(BUILD)/lib/$(SONAME)
+STATIC := $(BUILD)/lib/libabio.a
+ARCHIVE := $(BUILD)/lib/libabio-internal.a
 
-.PHONY: lib archive
-lib: $(BUILD)/lib/libabio.so $(ARCHIVE) ## build the shared library (default)
-archive: $(ARCHIVE)
+.PHONY: lib
+lib: $(BUILD)/lib/libabio.so $(STATIC) $(ARCHIVE) ## build the library, shared and static (default)
 
 $(BUILD)/lib/libabio.so: $(LIBRARY)
-	@ln -sf libabio.so.0 $@
+	@ln -sf $(SONAME) $@
 
 $(LIBRARY): $(OBJECTS) abi/generated/abio.map | setup-build
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	@$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) $(LIB_LDFLAGS) -o $@ $(OBJECTS) $(LIBURING) -pthread
+
+# For users: one object, liburing inside, and only the version script's symbols are seen, so that
+# nothing of it meets a program's own names.
+$(STATIC): $(OBJECTS) abi/generated/abio.map Makefile
+	@mkdir -p $(@D)
+	@echo "  AR      $@"
+	@sed -n 's/^\t\t\(abio_[a-z0-9_]*\);$$/\1/p' abi/generated/abio.map >$@.symbols
+	@$(CC) -r -nostdlib -o $@.o $(OBJECTS) $(LIBURING)
+	@$(OBJCOPY) --keep-global-symbols=$@.symbols $@.o
+	@rm -f $@ && cp $@.o $(@D)/abio.o && $(AR) rcs $@ $(@D)/abio.o
+	@rm -f $@.symbols $@.o $(@D)/abio.o
 
 # All internal symbols, for the tests.
 $(ARCHIVE): $(OBJECTS)
@@ -170,6 +188,73 @@ $(LUA_MODULES): build/%/abio/core.so: $(LUA_SOURCES) $(LUA_HEADERS) | setup-lua
 	@echo "  CC      $@"
 	@gcc -std=gnu11 -O2 $(WARN) -fPIC -fvisibility=hidden $(CFLAGS) -shared -Iabi/generated \
 		$$(pkg-config --cflags $*) -o $@ $(LUA_SOURCES) -lffi -ldl
+
+# ---- installing -----------------------------------------------------------------------------------
+#
+#   make install DESTDIR=… PREFIX=…     the directories have GNU's names, and each may be given
+#   make uninstall                      with the same words; other people's files stay
+#
+# The man pages are those of abi/generated/man.
+
+PREFIX ?= /usr/local
+prefix ?= $(PREFIX)
+exec_prefix ?= $(prefix)
+libdir ?= $(exec_prefix)/lib
+includedir ?= $(prefix)/include
+datarootdir ?= $(prefix)/share
+datadir ?= $(datarootdir)
+mandir ?= $(datarootdir)/man
+docdir ?= $(datarootdir)/doc/abio
+pkgconfigdir ?= $(libdir)/pkgconfig
+INSTALL ?= install
+INSTALL_DATA ?= $(INSTALL) -m 644
+INSTALL_PROGRAM ?= $(INSTALL) -m 755
+
+# What other languages load the library with.
+SHARED_DATA := $(addprefix abi/generated/,abio.json abio.cdef conformance.json)
+PAGES := $(wildcard $(addprefix abi/generated/man/,*.[1-9] man[1-9]/*.[1-9]))
+DOCUMENTS := README.md CHANGELOG.md LICENSE $(wildcard docs/*.md)
+page_path = man$(patsubst .%,%,$(suffix $1))/$(notdir $1)
+# The soname's number and then the rest: libabio.so.0.1.0.
+FULL := $(patsubst 0.%,%,$(VERSION))
+INSTALLED = $(addprefix $(libdir)/,$(SONAME).$(FULL) $(SONAME) libabio.so libabio.a) \
+	$(includedir)/abio.h $(pkgconfigdir)/abio.pc \
+	$(addprefix $(datadir)/abio/,$(notdir $(SHARED_DATA))) \
+	$(foreach page,$(PAGES),$(mandir)/$(call page_path,$(page))) \
+	$(addprefix $(docdir)/,$(notdir $(DOCUMENTS)))
+
+.PHONY: install uninstall installcheck
+install: lib ## install for C: library, header, pkg-config, man pages (DESTDIR, PREFIX, libdir …)
+	@echo "  INSTALL $(DESTDIR)$(prefix)"
+	@$(INSTALL) -d $(sort $(dir $(addprefix $(DESTDIR),$(INSTALLED))))
+	@$(INSTALL_PROGRAM) $(LIBRARY) $(DESTDIR)$(libdir)/$(SONAME).$(FULL)
+	@ln -sf $(SONAME).$(FULL) $(DESTDIR)$(libdir)/$(SONAME)
+	@ln -sf $(SONAME) $(DESTDIR)$(libdir)/libabio.so
+	@$(INSTALL_DATA) $(STATIC) $(DESTDIR)$(libdir)/libabio.a
+	@$(INSTALL_DATA) abi/generated/abio.h $(DESTDIR)$(includedir)/abio.h
+	@sed -e 's|@prefix@|$(prefix)|' \
+		-e 's|@exec_prefix@|$(patsubst $(prefix)%,$${prefix}%,$(exec_prefix))|' \
+		-e 's|@libdir@|$(patsubst $(exec_prefix)/%,$${exec_prefix}/%,$(libdir))|' \
+		-e 's|@includedir@|$(patsubst $(prefix)/%,$${prefix}/%,$(includedir))|' \
+		-e 's|@description@|$(SUMMARY)|' -e 's|@version@|$(VERSION)|' abio.pc.in \
+		>$(DESTDIR)$(pkgconfigdir)/abio.pc
+	@chmod 644 $(DESTDIR)$(pkgconfigdir)/abio.pc
+	@$(INSTALL_DATA) $(SHARED_DATA) $(DESTDIR)$(datadir)/abio
+	@$(foreach page,$(PAGES),\
+		$(INSTALL_DATA) $(page) $(DESTDIR)$(mandir)/$(call page_path,$(page)) &&) :
+	@$(INSTALL_DATA) $(DOCUMENTS) $(DESTDIR)$(docdir)
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig || :
+
+uninstall: ## remove what install puts there, by the same words
+	@echo "  REMOVE  $(DESTDIR)$(prefix)"
+	@rm -f $(addprefix $(DESTDIR),$(INSTALLED))
+	@rmdir $(DESTDIR)$(datadir)/abio $(DESTDIR)$(docdir) 2>/dev/null || :
+
+# A place that is named is checked as it is; without one, copies are made below build/installcheck.
+NAMED := $(if $(filter command environment,$(foreach word,DESTDIR PREFIX prefix,$(origin $(word)))),yes)
+installcheck: $(if $(NAMED),,lib) | setup-installcheck ## build and run programs from an installed copy
+	@python3 tests/install/installcheck.py \
+		$(if $(NAMED),--destdir='$(DESTDIR)' --pkgconfigdir='$(pkgconfigdir)')
 
 # ---- what a person does -----------------------------------------------------------------------------
 

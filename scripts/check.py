@@ -91,7 +91,7 @@ def c_suites(variant: str, rooms: tuple[str, ...], wrap: tuple[str, ...] = ()) -
             Suite(
                 f"C {room} ({label})",
                 [Command([*wrap, binary]) for binary in binaries],
-                [*binaries, f"VARIANT={variant}"],
+                [*binaries, "lib", f"VARIANT={variant}"],
             )
         )
     return suites
@@ -167,6 +167,8 @@ def everything() -> list[Suite]:
     suites.append(Suite("hosts", [Command(["python3", *argv]) for argv in hosts], ["lib"]))
     newcomer = Command([*PYTEST, "tests/newcomer"])
     suites.append(Suite("newcomer", [newcomer], ["lib", "python", "lua"]))
+    installed = Command(["python3", "tests/install/installcheck.py"])
+    suites.append(Suite("installed copy", [installed], ["lib", "python", "lua"]))
     suites += [thread_suite(), freestanding_suite("gcc"), freestanding_suite("clang")]
     for variant in VARIANTS[1:]:
         suites += c_suites(variant, rooms)

@@ -13,6 +13,7 @@ for group in "$@"; do
 	case $group in
 	generate) packages+=(python3) ;;
 	build) packages+=(gcc libc6-dev binutils liburing-dev) ;;
+	installcheck) packages+=(gcc g++ libc6-dev binutils pkg-config python3) ;;
 	test) packages+=(gcc libc6-dev binutils liburing-dev libcmocka-dev libseccomp-dev) ;;
 	python)
 		packages+=(gcc libc6-dev python3 python3-venv python3-dev)

@@ -104,7 +104,7 @@ def compile_mutant(mutant: Mutant, target: Path, room: Path) -> tuple[Path, str]
     program, built = room / mutant.program, room / "mutant.o"
     # The mutant's object stands before the archive, whose own is then not taken.
     compile_line = [*flags, "-Wno-error", "-c", "-o", str(built), str(target)]
-    rest = [str(BUILD / "lib/libabio.a"), "-l:liburing.a", "-pthread"]
+    rest = [str(BUILD / "lib/libabio-internal.a"), "-l:liburing.a", "-pthread"]
     objects = [*soak_objects(mutant.program), str(built)]
     link_line = [flags[0], "-o", str(program), *objects, *rest]
     for line in (compile_line, link_line):
