@@ -28,6 +28,7 @@ from emit import (
     model,
     parse,
     plainfiles,
+    rust,
     slots,
     symbols,
 )
@@ -42,6 +43,7 @@ EMITTERS: dict[str, Callable[[model.Description], str]] = {
     "abio.map": symbols.emit,
     "abio.cdef": cdef.emit,
     "abio.json": plainfiles.document,
+    "abio.rs": rust.emit,
     "asserts.c": asserts.emit,
     "calls.h": calls.emit,
     "conformance.json": conformance.emit,

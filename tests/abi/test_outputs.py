@@ -292,6 +292,39 @@ class Hosts(unittest.TestCase):
                     ffi.offsetof(f"struct abio_{name}", field), offset, f"{name}.{field}"
                 )
 
+    def test_rust_has_the_same_layout_and_constants(self) -> None:
+        rustc = shutil.which("rustc")
+        if not rustc:
+            self.skipTest("rustc is not there")
+        lines = [
+            f'#[path = "{GENERATED / "abio.rs"}"] mod abio;',
+            "use abio::*; use std::ptr::addr_of; use std::mem::{MaybeUninit, size_of};",
+            "macro_rules! at { ($s:ty, $f:ident) => {{ let m = MaybeUninit::<$s>::uninit();",
+            "  unsafe { addr_of!((*m.as_ptr()).$f) as usize - m.as_ptr() as usize } }} }",
+            "fn main() {",
+        ]
+        want = []
+        for name in real().structs:
+            for field, number in layout(name).items():
+                what = f"at!(abio_{name}, r#{field})" if field else f"size_of::<abio_{name}>()"
+                lines.append(f'println!("{{}}", {what});')
+                want.append(number)
+        for index, (name, _) in enumerate(real().root()):
+            lines.append(f'println!("{{}}", at!(abio_api_table, r#{name}));')
+            want.append(16 + 8 * index)
+        for name, number in generate.plainfiles.names(real()):
+            lines.append(f'println!("{{}}", {name});')
+            want.append(number)
+        with scratch() as folder:
+            (folder / "probe.rs").write_text("\n".join([*lines, "}"]))
+            done = run(
+                rustc, "--edition=2021", "-Dwarnings", "-Adead_code", "--out-dir", folder,
+                folder / "probe.rs",
+            )  # fmt: skip
+            self.assertEqual(done.returncode, 0, done.stderr)
+            done = run(folder / "probe")
+        self.assertEqual([int(text) for text in done.stdout.split()], want)
+
     def test_luajit_reads_the_cdef(self) -> None:
         luajit = shutil.which("luajit")
         if not luajit:
