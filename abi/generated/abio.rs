@@ -8,7 +8,7 @@ use core::ffi::c_void;
 use std::os::raw::c_char;
 
 /// SHA-256 of the description without its texts, see [`abio_abi`].
-pub const ABIO_SHA256: &str = "9278da28e6c27f5f2a2174850b17a664992cdf6c75837b7b65f784fd4c4d889c";
+pub const ABIO_SHA256: &str = "7849fb7867125e347f6c80a8094d897aed8e2f6f173220bc9e135e1be5b2983c";
 pub const ABIO_VERSION: &str = "0.1.0";
 pub const ABIO_MAJOR: u32 = 0;
 pub const ABIO_MINOR: u32 = 1;
@@ -633,7 +633,8 @@ pub struct abio_abi {
     pub reserved2: u32,
     /// random number of this loaded copy: handles cross between bindings only where it is equal
     pub instance: u64,
-    /// SHA-256 of the description this library was built from, without its texts
+    /// SHA-256 of the description this library was built from, without its texts and patch level:
+    /// it changes only with major or minor
     pub hash: [u8; 32],
 }
 const _: () = assert!(core::mem::size_of::<abio_abi>() == 56);
