@@ -280,7 +280,7 @@ generate: setup-generate ## write abi/generated/ from abi/abio.toml
 	@python3 abi/generate.py
 
 format: setup-format ## clang-format all C
-	@clang-format -i $$(git ls-files '*.c' '*.h' ':!abi/generated')
+	@clang-format -i $$(git ls-files '*.c' '*.h' '*.cpp' '*.hpp' ':!abi/generated')
 
 clean: ## remove build/
 	@rm -rf build
