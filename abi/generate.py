@@ -24,6 +24,7 @@ from emit import (
     dispatch,
     errors,
     header,
+    man,
     misuse,
     model,
     parse,
@@ -53,10 +54,16 @@ EMITTERS: dict[str, Callable[[model.Description], str]] = {
     "misuse.h": misuse.emit,
 }
 
+# Those that write a folder of files, by their paths below it.
+FOLDERS: dict[str, Callable[[model.Description], dict[str, str]]] = {"man": man.pages}
+
 
 def render(desc: model.Description) -> dict[str, str]:
-    """Every output, by file name."""
-    return {name: emit(desc) for name, emit in EMITTERS.items()}
+    """Every output, by its path."""
+    files = {name: emit(desc) for name, emit in EMITTERS.items()}
+    for folder, emit in FOLDERS.items():
+        files |= {f"{folder}/{name}": text for name, text in emit(desc).items()}
+    return files
 
 
 def stale(files: dict[str, str], folder: Path) -> list[str]:
@@ -66,13 +73,13 @@ def stale(files: dict[str, str], folder: Path) -> list[str]:
         path = folder / name
         if not path.is_file() or path.read_bytes() != text.encode():
             found.append(name)
-    if folder.is_dir():
-        found += sorted(p.name for p in folder.iterdir() if p.is_file() and p.name not in files)
-    return found
+    there = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return found + sorted(name for name in there if name not in files)
 
 
 def replace(path: Path, text: str) -> None:
     """All or nothing: a compiler running beside this never reads half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         part.write_bytes(text.encode())
@@ -97,7 +104,6 @@ def main(arguments: list[str] | None = None) -> int:
         for name in changed:
             print(f"stale: {name} (run abi/generate.py)", file=sys.stderr)
         return 1 if changed else 0
-    options.output.mkdir(parents=True, exist_ok=True)
     for name in changed:
         if name in files:
             replace(options.output / name, files[name])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from .model import Arg, Bad, Description, Function
+from .model import Arg, Bad, Description, Function, Struct, Trait
 
 START_ERRORS = [("ABIO_E_CANCELED", "cancelled, by abio_cancel, close, release or shutdown")]
 
@@ -144,7 +144,10 @@ def refusals(desc: Description, function: Function) -> list[tuple[str, str]]:
             continue
         extra = re.sub(r"^also: ", "", text)
         found[code] = f"{found[code]}; {extra}" if code in found else extra
-    return [(full_code(code), text) for code, text in found.items()]
+    rows = [(full_code(code), text) for code, text in found.items()]
+    if any(code.startswith("-") and code != "-ENOMEM" for code in found) and not function.start:
+        rows.append(("-errno", "any other error of the system"))
+    return rows
 
 
 def event_errors(function: Function) -> list[tuple[str, str]]:
@@ -197,3 +200,173 @@ def cost(function: Function) -> str:
     if function.thread == "owner":
         return "at most a signal to the driver's descriptor; never blocks"
     return "makes no system call, never blocks"
+
+
+# ---- what a manual page says beyond the header, which has its essay for this --------------------
+
+FAILED = "On failure it returns a code < 0, see ERRORS, and has written nothing of the host's."
+REFUSED = "The codes of a refusal stand under ERRORS."
+ANYWHERE = "May be called from any thread, at any time, without a driver.  Makes no system call, never blocks."
+HANDLES = {
+    "driver": "handle of an event queue over a backend",
+    "io": "handle of anything that does IO",
+    "buffer": "handle of memory that the library may keep",
+}
+HANDLE_RULE = (
+    "A handle is a number, never an address, and below 2^53, so that it is exact in a double.  0 is never one.  "
+    "One that is forged, stale, released or of another kind is answered with ABIO_E_HANDLE, never with a crash.  "
+    "In the child of a fork it answers ABIO_E_FORKED."
+)
+LENT = "belongs to the library from acceptance until the terminal event is delivered, also after cancel, error and close"
+SLOT_REFUSED = ("driver_poll", "driver_wait", "driver_submit", "driver_close")
+# What a paragraph of a function's text is about is told by how it begins.
+RETURNS = ("Returns ",)
+EVENTS = ("The event", "The terminal event", "The result and progress")
+
+
+def paragraphs(function: Function) -> list[str]:
+    return function.doc.split("\n")
+
+
+def described(function: Function) -> list[str]:
+    """What it does."""
+    return [p for p in paragraphs(function) if not p.startswith(RETURNS + EVENTS)]
+
+
+def returned(function: Function) -> list[str]:
+    """What the call answers."""
+    return [p for p in paragraphs(function) if p.startswith(RETURNS)]
+
+
+def event_lines(function: Function) -> list[str]:
+    """What its events bring."""
+    own = [p for p in paragraphs(function) if p.startswith(EVENTS)]
+    if not any("progress" in p for p in own):
+        own.append("Its `progress` is 0.")
+    return own + ["It carries the `token` that was given at the start; abio_event tells of its fields."]
+
+
+def event_flags(desc: Description, function: Function) -> list[tuple[str, str]]:
+    """The flags its events can have, of those that its text names."""
+    named = set(re.findall(r"ABIO_EVENT_([A-Z]+)", function.doc))
+    values = [v for g in desc.constants if g.group == "EVENT" for v in g.values]
+    return [("ABIO_EVENT_" + v.name, v.text) for v in values if v.name in named]
+
+
+def place(desc: Description, function: Function) -> list[str]:
+    """The table it stands in."""
+    if not function.trait:
+        return []
+    where = f"It is slot {function.slot} of abio_{function.trait}_table."
+    if not function.is_slot:
+        return [f"{where}  Every io has it."]
+    return [f"{where}  abio_query tells whether an io has it; one that has not answers ABIO_E_UNSUPPORTED."]
+
+
+def owned_memory(function: Function, arg: Arg) -> str:
+    kind = arg.type.kind
+    if arg.text == "copied":
+        return f"`{arg.name}` is copied."
+    if arg.text and kind in ("in_bytes", "out_bytes"):
+        return f"The memory at `{arg.name}` is {arg.text}."
+    if not function.start:
+        return f"`{arg.name}` and what it points to are borrowed for the call alone."
+    if kind in ("in_bytes", "out_bytes"):
+        unchanged = ", and must not change meanwhile" if kind == "in_bytes" else ""
+        return f"The memory at `{arg.name}` {LENT}{unchanged}."
+    return f"`{arg.name}` itself is copied at start; the memory that it points to {LENT}."
+
+
+def ownership(function: Function) -> list[str]:
+    """Whose each piece of memory and each handle is, and until when."""
+    out = []
+    for arg in function.args:
+        kind = arg.type
+        if kind.kind in ("in_bytes", "out_bytes", "in_array", "inout_array", "in", "inout"):
+            out.append(owned_memory(function, arg))
+        elif kind.kind in ("in_struct", "tables"):
+            out.append(f"`{arg.name}` is copied, and may be gone when the call returns.")
+        elif kind.kind == "lent_struct":
+            held = LENT if function.start else "is borrowed for the call alone"
+            out.append(f"`{arg.name}` {held}.")
+        elif kind.kind == "also_buffer":
+            out.append(
+                f"`{arg.name}` is lent until the terminal event brings it home, in every outcome.  "
+                "Meanwhile another operation with it answers ABIO_E_BUSY, and its memory is not to be touched."
+            )
+        elif kind.kind == "out" and kind.of in ("io", "buffer"):
+            release = "abio_release" if kind.of == "io" else "abio_buffer_release"
+            out.append(f"The handle in `{arg.name}` is the host's, with one reference: {release} drops it.")
+    if function.start and "ABIO_EVENT_HANDLE" in function.doc:
+        out.append(
+            "The io that the event brings is the host's, with one reference, also where the operation was to be "
+            "cancelled: abio_release drops it."
+        )
+    if function.returns == "cstr":
+        out.append("The string is the library's, constant, and there for the life of the process.")
+    return out
+
+
+def thread_lines(function: Function) -> list[str]:
+    """Who may call it, what it costs, and whom it may call."""
+    if function.thread == "any":
+        who = "May be called from any thread."
+    else:
+        who = (
+            "Belongs to the driver's thread, which the first call that starts, polls or waits decides.  "
+            "See abio_threads(7)."
+        )
+    out = [f"{who}  Cost: {cost(function)}."]
+    if function.name in SLOT_REFUSED:
+        out.append("Inside a slot that the host implements it answers ABIO_E_REENTERED.")
+    if function.calls_host:
+        out.append(
+            "It may call slots of objects that the host implements, on this thread, before it returns."
+        )
+    return out
+
+
+def table_rule(trait: Trait) -> list[str]:
+    return [
+        f"struct abio_{trait.name}_ops begins with a struct abio_table_head, `head`.  Behind it are pointers to the "
+        "functions below, each named as the function, without abio_.  Slots are only ever added at the end, and one "
+        "is there when `head.size` reaches past it.  Calling through a slot and calling the function are the same.",
+        "abio_query tells whether an io has the trait and which of its slots, and gives the same table.",
+    ]
+
+
+def struct_rule(struct: Struct) -> str:
+    return {
+        "frozen": "Frozen: its layout never changes.",
+        "sized": (
+            "The host sets `size` to its own sizeof.  What is missing at the end counts as zero; what a newer host "
+            "has behind it must be zero, else ABIO_E_TOO_NEW.  A size that is less than that of its first release "
+            f"({struct.minimum} bytes) is ABIO_E_ARGUMENT."
+        ),
+        "out": (
+            "The host sets `size` to its own sizeof before the call, and that is all that is read.  The library fills "
+            "that many bytes, with zeros where it knows no field, and nothing behind.  A size that is less than that "
+            f"of its first release ({struct.minimum} bytes) is ABIO_E_ARGUMENT."
+        ),
+    }[struct.kind]
+
+
+def noun(struct: Struct) -> str:
+    """The struct in a phrase."""
+    phrase = re.split(r"[.:,]", struct.doc)[0]
+    return phrase[:1].lower() + phrase[1:]
+
+
+IMPLS = [
+    "It is given to abio_object_create, which copies it.  `head.size` is the host's sizeof of the struct, `head.trait` "
+    "the trait, the rest of the head is 0.  A slot that is NULL is not there, and what is not there is provided where "
+    "it can be.",
+    "Every slot gets the host's `user` first and is called on the driver's thread, only inside a call of the host's "
+    "own, and never twice at once for one direction.  Inside a slot abio_driver_poll, abio_driver_wait, "
+    "abio_driver_submit and abio_driver_close answer ABIO_E_REENTERED, everything else is allowed.  A slot must "
+    "return: neither an exception nor a longjmp may leave it.",
+]
+IMPL_ANSWERS = (
+    "A slot returns > 0 on success; ABIO_HOST_EOF at the end; ABIO_WOULD_BLOCK or, from a start_ slot, ABIO_PENDING; "
+    "or an error (< 0).  0 is ABIO_E_HOST: many languages turn an exception into it."
+)

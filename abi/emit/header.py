@@ -78,7 +78,7 @@ def pairs(rows: list[tuple[str, str]]) -> list[str]:
 
 
 def function_comment(desc: Description, function: Function) -> str:
-    lines: list[str] = [f"abio_{function.name}", ""]
+    lines: list[str] = c.wrap(f"abio_{function.name}: {function.brief}".rstrip(": "), c.WIDTH - 3) + [""]
     for paragraph in function.doc.split("\n") + functiontext.returns(function):
         lines += c.wrap(paragraph, c.WIDTH - 3)
     if function.args:

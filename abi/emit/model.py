@@ -105,6 +105,7 @@ class Function:
     errors: tuple[tuple[str, str], ...]
     trait: str = ""
     slot: int = -1
+    brief: str = ""
 
     @property
     def handle(self) -> Arg | None:
@@ -158,6 +159,8 @@ class Description:
     patch: int
     soname: str
     summary: str
+    # Of the release, as the manual pages carry it; no part of the contract.
+    date: str = "1970-01-01"
     constants: list[Constants] = field(default_factory=list)
     handles: list[tuple[str, str]] = field(default_factory=list)
     structs: dict[str, Struct] = field(default_factory=dict)
@@ -290,6 +293,7 @@ def plain_of(out: Description) -> dict[str, Any]:
                 "released_ok": f.released_ok,
                 "calls_host": f.calls_host,
                 "since": f.since,
+                "brief": f.brief,
                 "doc": f.doc,
                 "trait": f.trait,
                 "slot": f.slot,

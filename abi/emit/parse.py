@@ -93,6 +93,16 @@ def name_of(item: str, table: dict[str, Any]) -> str:
     return name
 
 
+def brief_of(item: str, table: dict[str, Any]) -> str:
+    """What a function does, in the few words that a list of functions has room for."""
+    if "brief" not in table:
+        return ""
+    brief = text_of(item, table["brief"])
+    if len(brief) > 72 or brief.endswith(".") or "\n" in brief:
+        raise Bad(item, "`brief` must be one phrase of at most 72 characters, without a full stop")
+    return brief
+
+
 def since_of(item: str, table: dict[str, Any]) -> str:
     since = take(item, table, "since", str, FIRST)
     if not VERSION.match(since):
@@ -298,7 +308,8 @@ def read_functions(out: Description, raw: dict[str, Any]) -> None:
         known(
             item,
             table,
-            "name args returns thread calls start closed_ok forked released_ok calls_host since doc errors",
+            "name brief args returns thread calls start closed_ok forked released_ok calls_host since doc "
+            "errors",
         )
         if name in seen or name == "api":
             raise Bad(item, "is there twice, or a name of the generator's")
@@ -348,6 +359,7 @@ def read_functions(out: Description, raw: dict[str, Any]) -> None:
                 tuple((code, text.strip()) for code, text in errors),
                 trait.name if trait else "",
                 index,
+                brief_of(item, table),
             )
         )
     if not seen:
@@ -447,7 +459,7 @@ def check_names(out: Description) -> None:
 
 
 # What may change while major and minor stay: words, the lists of errors, and the patch level.
-TEXTS = {"doc", "text", "summary", "errors", "version", "patch"}
+TEXTS = {"brief", "doc", "text", "summary", "errors", "version", "patch"}
 
 
 def without_texts(plain: object) -> object:
@@ -467,7 +479,7 @@ def parse(text: str) -> Description:
         raise Bad("description", f"is not TOML: {error}") from None
     known("description", raw, "abi constants handle struct trait function impl")
     head = take("description", raw, "abi", dict)
-    known("abi", head, "version major minor soname summary")
+    known("abi", head, "version date major minor soname summary")
     version = take("abi", head, "version", str)
     if not re.match(r"\d+\.\d+\.\d+\Z", version):
         raise Bad("abi", f"`version` must be three numbers, not {version!r}")
@@ -477,6 +489,9 @@ def parse(text: str) -> Description:
     for key in ("constants", "handle", "struct", "trait", "function", "impl"):
         if not all(isinstance(t, dict) for t in take("description", raw, key, list, [])):
             raise Bad("description", f"[[{key}]] must be tables")
+    date = take("abi", head, "date", str, "1970-01-01")
+    if not re.match(r"\d{4}-\d\d-\d\d\Z", date):
+        raise Bad("abi", f'`date` must be a day like "2026-11-25", not {date!r}')
     out = Description(
         version,
         major,
@@ -484,6 +499,7 @@ def parse(text: str) -> Description:
         patch,
         take("abi", head, "soname", str),
         text_of("abi", head.get("summary")),
+        date,
     )
     read_constants(out, raw)
     for table in raw.get("handle", []):

@@ -21,7 +21,7 @@ sys.path.insert(0, str(ABI))
 import generate  # noqa: E402
 from emit import cases, model, parse  # noqa: E402
 
-__all__ = ["ABI", "GENERATED", "HERE", "ROOT", "cases", "generate", "model", "parse"]
+__all__ = ["ABI", "GENERATED", "HERE", "ROOT", "cases", "files_below", "generate", "model", "parse"]
 
 WARN = (
     "-Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef "
@@ -73,4 +73,9 @@ def compiles(compiler: str, *options: str | Path, source: str, language: str = "
 
 def write_all(desc: model.Description, folder: Path) -> None:
     for name, text in generate.render(desc).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
+
+
+def files_below(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
