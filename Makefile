@@ -256,6 +256,25 @@ installcheck: $(if $(NAMED),,lib) | setup-installcheck ## build and run programs
 	@python3 tests/install/installcheck.py \
 		$(if $(NAMED),--destdir='$(DESTDIR)' --pkgconfigdir='$(pkgconfigdir)')
 
+# ---- the contract's gate ----------------------------------------------------------------------------
+
+# For libabigail: never optimised, and with debug info of the public functions alone, so that its dump
+# does not change with what is private.
+abi-library: | setup-abi
+	@$(MAKE) BUILD=build/abi CC=gcc OPTIMIZE=-O0 CFLAGS= ABI_DEBUG=-g build/abi/lib/libabio.so.0
+
+$(BUILD)/obj/$(DISPATCH:.c=.o): ABIO_CFLAGS += $(ABI_DEBUG)
+
+.PHONY: abi-library abi-check abi-current abi-release
+abi-check: lib abi-library ## judge the contract: nothing that a release promised is broken
+	@python3 scripts/abi_check.py
+
+abi-current: abi-library ## renew abi-dump/current after a change of the contract
+	@python3 scripts/abi_release.py
+
+abi-release: lib abi-library ## record a release: VERSION=1.2.3 (AGAIN=yes: anew, while it has no tag)
+	@python3 scripts/abi_release.py $(VERSION) $(if $(AGAIN),--again)
+
 # ---- what a person does -----------------------------------------------------------------------------
 
 .PHONY: check soak hosts bench demo generate format clean help
@@ -286,7 +305,7 @@ clean: ## remove build/
 	@rm -rf build
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 	@echo "  VARIANT=gcc|clang|asan-gcc|asan-clang|tsan with lib and tests builds in build/<variant>/"
 
 # ---- what the machine needs: Debian packages and build/venv, only what is missing --------------------

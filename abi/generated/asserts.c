@@ -9,7 +9,8 @@
 
 #include <stddef.h>
 
-#include "abio.h"
+/* By -I alone: where this is recorded, the header of its own day lies beside it. */
+#include <abio.h>
 
 #define SAME(condition) _Static_assert(condition, #condition)
 
