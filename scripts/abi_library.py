@@ -5,6 +5,7 @@ its answers are worth, stands here alone: it sees no constants, no table that is
 `void *`, nothing at all in a stripped library, and its suppressions hide changed signatures; so both sides
 are dumped by one command, compared with no options, and the result is a second witness, never the judge.
 """
+
 from __future__ import annotations
 
 import re

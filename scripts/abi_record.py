@@ -3,6 +3,7 @@
 A record is everything that a program of its day was built from, and what the gate compares.  Nobody edits
 one: `sums` holds the checksum of every file, and once the release is tagged, git holds the rest.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -89,11 +90,17 @@ def record(dumps: Path, version: str, generated: Path, library: Path) -> Path:
     return folder
 
 
-def tag_of(version: str) -> str | None:
-    """The release's tag, where there is git and it has one."""
-    command = ["git", "-C", str(ROOT), "rev-parse", "--verify", "--quiet", f"refs/tags/v{version}"]
+def git(folder: Path, *argv: str) -> str:
+    """What git says in a folder; nothing where there is no git or it fails."""
+    command = ["git", "-C", str(folder), *argv]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        return None
-    return f"v{version}" if found.returncode == 0 else None
+        return ""
+    return done.stdout if done.returncode == 0 else ""
+
+
+def tag_of(folder: Path) -> str | None:
+    """The tag of a record, where it has one."""
+    tag = f"v{folder.name}"
+    return tag if git(folder.parent, "rev-parse", "--verify", f"refs/tags/{tag}") else None

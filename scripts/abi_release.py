@@ -6,6 +6,7 @@
 
 Nothing is recorded that the gate does not pass.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -23,7 +24,7 @@ def put_aside(version: str) -> Path | None:
     folder, aside = DUMPS / version, LIBRARY.parent / version
     if not folder.exists():
         return None
-    if tag := abi_record.tag_of(version):
+    if tag := abi_record.tag_of(folder):
         raise SystemExit(f"{version} has the tag {tag}: what it promised stands")
     shutil.rmtree(aside, ignore_errors=True)
     return folder.rename(aside)

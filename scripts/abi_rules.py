@@ -4,6 +4,7 @@
 promise that today's breaks.  Texts may change, lists of errors may grow.  Nothing here is a matter of
 judgement: whoever needs another rule for a function makes a new function.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -39,6 +40,21 @@ def release_of(since: str) -> tuple[int, int]:
     return int(major), int(minor)
 
 
+def additions(released: Any, now: Any) -> list[str]:
+    """What came after a release, by name."""
+
+    def walk(value: Any) -> list[str]:
+        if isinstance(value, list):
+            return [name for part in value for name in walk(part)]
+        if not isinstance(value, dict):
+            return []
+        new = "since" in value and release_of(value["since"]) > minor_of(released)
+        own = [value["name"]] if new else []
+        return own + [name for part in value.values() for name in walk(part)]
+
+    return walk(now)
+
+
 class Comparison:
     """Collects the breaks between one release and today."""
 
@@ -52,7 +68,10 @@ class Comparison:
     def same(self, item: str, old: Item, new: Item, keys: str) -> None:
         for key in keys.split():
             if contract(old.get(key)) != contract(new.get(key)):
-                self.fail(item, f"`{key}` was {contract(old.get(key))!r} and is {contract(new.get(key))!r}")
+                self.fail(
+                    item,
+                    f"`{key}` was {contract(old.get(key))!r} and is {contract(new.get(key))!r}",
+                )
 
     def newcomer(self, item: str, since: str) -> None:
         """What is new says so, with a release that is newer than this one and has come."""

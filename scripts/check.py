@@ -150,7 +150,8 @@ def everything() -> list[Suite]:
     suites = [
         Suite("contract is generated", [generated]),
         Suite("contract", [Command([VENV_PYTHON, "tests/abi/test_generate.py"])]),
-        Suite("library", [Command(["python3", "scripts/check_library.py"])], ["lib"]),
+        Suite("library and its gate", [Command(["python3", "scripts/abi_check.py"])], ["lib", "abi-library"]),
+        Suite("the gate judges rightly", [Command([VENV_PYTHON, "tests/gate/test_fixtures.py"])]),
     ]
     rooms = tuple(dict.fromkeys((*TEST_ROOMS, *c_rooms())))
     suites += c_suites("gcc", rooms)

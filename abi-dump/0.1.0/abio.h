@@ -831,7 +831,7 @@ struct abio_accept_impl {
 /* ---- functions ------------------------------------------------------------------------------- */
 
 /*
- * abio_abi_info
+ * abio_abi_info: tell which library this is
  *
  * Tells which library this is: version, the description's hash, and the number of this loaded copy.
  * Returns 0.
@@ -849,7 +849,7 @@ struct abio_accept_impl {
 int32_t abio_abi_info(struct abio_abi *info);
 
 /*
- * abio_error_name
+ * abio_error_name: symbolic name of a code
  *
  * The symbolic name of a code: "ABIO_E_BUSY", "ENOENT", "ABIO_WOULD_BLOCK".
  * Returns a static string, never NULL; "ABIO_UNKNOWN" for a code nobody knows.
@@ -864,7 +864,7 @@ int32_t abio_abi_info(struct abio_abi *info);
 const char *abio_error_name(int32_t code);
 
 /*
- * abio_error_text
+ * abio_error_text: English phrase for a code
  *
  * One English phrase for a code, such as "No such file or directory".
  * Returns a static string, never NULL, without the current locale.
@@ -879,7 +879,7 @@ const char *abio_error_name(int32_t code);
 const char *abio_error_text(int32_t code);
 
 /*
- * abio_error_kind
+ * abio_error_kind: class of a code, the same on every platform
  *
  * The class of a code, ABIO_CLASS_*, the same on every platform: what a program switches on.
  * Returns ABIO_CLASS_NONE for a code >= 0.
@@ -894,7 +894,7 @@ const char *abio_error_text(int32_t code);
 int32_t abio_error_kind(int32_t code);
 
 /*
- * abio_clock
+ * abio_clock: the clock that all times are measured on
  *
  * Stores the clock that all times of the library are measured on: CLOCK_MONOTONIC, in nanoseconds.
  * Returns 0.
@@ -912,7 +912,7 @@ int32_t abio_error_kind(int32_t code);
 int32_t abio_clock(int64_t *now_ns);
 
 /*
- * abio_driver_create
+ * abio_driver_create: make a driver: an event queue with one descriptor to watch
  *
  * Makes a driver: an event queue over a backend, and one fd a host can watch.
  * Options may be NULL.  The driver is the host's until abio_driver_close or abio_driver_abandon.
@@ -932,6 +932,7 @@ int32_t abio_clock(int64_t *now_ns);
  *   -EMFILE             the process has no descriptor left (-ENFILE: the system)
  *   ABIO_E_UNSUPPORTED  ABIO_BACKEND_URING was asked for and io_uring does not work here; with
  *                       MIGRATES always
+ *   -errno              any other error of the system
  *
  * Thread: any.
  * Cost: may make system calls, never blocks.
@@ -940,7 +941,7 @@ int32_t abio_clock(int64_t *now_ns);
 int32_t abio_driver_create(const struct abio_driver_options *options, abio_driver *driver);
 
 /*
- * abio_driver_fd
+ * abio_driver_fd: the descriptor that a host watches
  *
  * The one descriptor a host watches for reading, the same for the life of the driver.  It belongs
  * to the library: never read, write or close it.
@@ -964,7 +965,7 @@ int32_t abio_driver_create(const struct abio_driver_options *options, abio_drive
 int32_t abio_driver_fd(abio_driver driver);
 
 /*
- * abio_driver_poll
+ * abio_driver_poll: submit, collect and take events, without blocking
  *
  * Submits what was started, collects what has finished, and fills `events`.  Never blocks.
  * `stride` is sizeof(struct abio_event) as the host knows it, at least 48 and a multiple of 8;
@@ -993,7 +994,7 @@ int32_t abio_driver_poll(abio_driver driver, struct abio_event *events, uint32_t
 		uint32_t capacity);
 
 /*
- * abio_driver_wait
+ * abio_driver_wait: take events, and sleep until there are some
  *
  * As abio_driver_poll, and when there is no event sleeps until there is one or `timeout_ns`
  * nanoseconds have passed (0: not at all, -1: for ever).  For hosts that have no loop of their own.
@@ -1024,7 +1025,7 @@ int32_t abio_driver_wait(abio_driver driver, struct abio_event *events, uint32_t
 		uint32_t capacity, int64_t timeout_ns);
 
 /*
- * abio_driver_submit
+ * abio_driver_submit: hand what was started to the system now
  *
  * Hands what was started to the system now instead of at the next poll.  Never needed; for a host
  * that starts an operation and then computes for long.
@@ -1045,7 +1046,7 @@ int32_t abio_driver_wait(abio_driver driver, struct abio_event *events, uint32_t
 int32_t abio_driver_submit(abio_driver driver);
 
 /*
- * abio_driver_wake
+ * abio_driver_wake: make the driver's next poll return, from any thread
  *
  * Makes the driver's next poll return an event with ABIO_EVENT_WAKE, and its fd readable.  Any
  * number of wakes before that poll give one event.
@@ -1066,7 +1067,7 @@ int32_t abio_driver_submit(abio_driver driver);
 int32_t abio_driver_wake(abio_driver driver);
 
 /*
- * abio_driver_shutdown
+ * abio_driver_shutdown: refuse new work and end what is in flight
  *
  * Refuses new work from now on (ABIO_E_CLOSED), asks every operation in flight to end, and closes
  * every io.  Data still waiting in abio_put is dropped.
@@ -1090,7 +1091,7 @@ int32_t abio_driver_wake(abio_driver driver);
 int32_t abio_driver_shutdown(abio_driver driver);
 
 /*
- * abio_driver_close
+ * abio_driver_close: free an idle driver
  *
  * Frees an idle driver and closes the ios that are still open on it; their handles answer
  * ABIO_E_CLOSED until they are released.  Never blocks.
@@ -1117,7 +1118,7 @@ int32_t abio_driver_shutdown(abio_driver driver);
 int32_t abio_driver_close(abio_driver driver);
 
 /*
- * abio_driver_abandon
+ * abio_driver_abandon: give a driver up at once, also in the child of a fork
  *
  * Gives the driver up at once.  Memory that the system may still write to is leaked on purpose, and
  * buffers of operations in flight must never be used again.
@@ -1139,7 +1140,7 @@ int32_t abio_driver_close(abio_driver driver);
 int32_t abio_driver_abandon(abio_driver driver);
 
 /*
- * abio_driver_info
+ * abio_driver_info: tell a driver's backend, why it was chosen, and what is going on
  *
  * Tells the backend, why it was chosen, and how much is going on.  The two counts are exact only on
  * the owner's thread.
@@ -1161,7 +1162,7 @@ int32_t abio_driver_abandon(abio_driver driver);
 int32_t abio_driver_info(abio_driver driver, struct abio_driver_state *info);
 
 /*
- * abio_retain
+ * abio_retain: add a reference to an io
  *
  * Adds a reference.
  * Returns 0.
@@ -1181,7 +1182,7 @@ int32_t abio_driver_info(abio_driver driver, struct abio_driver_state *info);
 int32_t abio_retain(abio_io io);
 
 /*
- * abio_release
+ * abio_release: drop a reference to an io
  *
  * Drops a reference.  The last one ends the handle: operations in flight are cancelled (their
  * events still come), what abio_put holds is sent, then the object is closed.
@@ -1203,7 +1204,7 @@ int32_t abio_retain(abio_io io);
 int32_t abio_release(abio_io io);
 
 /*
- * abio_close
+ * abio_close: close an io
  *
  * Closes the object.  From now on every call on it answers ABIO_E_CLOSED; operations in flight are
  * cancelled and end first, what abio_put holds is sent, then the descriptor is closed and the
@@ -1237,7 +1238,7 @@ int32_t abio_release(abio_io io);
 int32_t abio_close(abio_io io, uint32_t flags, uint64_t token);
 
 /*
- * abio_cancel
+ * abio_cancel: ask operations in flight to end
  *
  * Asks every operation in flight under this driver, or on this io, that carries `token` to end.  A
  * request, not a result: each still ends in its one terminal event, with ABIO_E_CANCELED, or with
@@ -1261,7 +1262,7 @@ int32_t abio_close(abio_io io, uint32_t flags, uint64_t token);
 int32_t abio_cancel(uint64_t handle, uint64_t token);
 
 /*
- * abio_query
+ * abio_query: ask for a trait of an io: what it can, and its table
  *
  * Tells whether an object has a trait, what it can do there, and gives the trait's table.
  * Returns 0.
@@ -1286,7 +1287,7 @@ int32_t abio_cancel(uint64_t handle, uint64_t token);
 int32_t abio_query(abio_io io, uint32_t trait, struct abio_trait_info *info);
 
 /*
- * abio_info
+ * abio_info: tell what an io is
  *
  * Tells what an io is: its kind, descriptor, driver, and a socket's addresses.
  * Returns 0.
@@ -1309,7 +1310,7 @@ int32_t abio_query(abio_io io, uint32_t trait, struct abio_trait_info *info);
 int32_t abio_info(abio_io io, struct abio_io_info *info);
 
 /*
- * abio_open
+ * abio_open: open a file
  *
  * Opens a file.  `path` is `length` bytes (1 to 4095) without a zero byte; it is copied.  Options
  * may be NULL: read only.
@@ -1356,7 +1357,7 @@ int32_t abio_open(abio_driver driver, const void *path, uint32_t length,
 		const struct abio_open_options *options, uint64_t token);
 
 /*
- * abio_connect
+ * abio_connect: connect a stream socket
  *
  * Connects a stream socket to an IPv4, IPv6 or Unix address.  Options may be NULL.
  * TCP_NODELAY is set unless ABIO_CONNECT_DELAY is given.
@@ -1399,7 +1400,7 @@ int32_t abio_connect(abio_driver driver, const struct abio_address *address,
 		const struct abio_connect_options *options, uint64_t token);
 
 /*
- * abio_listen
+ * abio_listen: make a listening socket
  *
  * Makes a listening socket bound to `address` (port 0: one the system picks, see abio_info).
  * Options may be NULL.
@@ -1426,6 +1427,7 @@ int32_t abio_connect(abio_driver driver, const struct abio_address *address,
  *   -EMFILE              no descriptor left
  *   -ENOMEM              no memory
  *   -EADDRNOTAVAIL       not an address of this machine
+ *   -errno               any other error of the system
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -1435,7 +1437,7 @@ int32_t abio_listen(abio_driver driver, const struct abio_address *address,
 		const struct abio_listen_options *options, abio_io *io);
 
 /*
- * abio_resolve
+ * abio_resolve: look up the addresses of a host name
  *
  * Looks up the addresses of a host name, on a worker thread; a numeric address needs none.  `name`
  * is `length` bytes (0 to 255) and is copied; `port` 0 to 65535 is put into every address.
@@ -1478,7 +1480,7 @@ int32_t abio_resolve(abio_driver driver, const void *name, uint32_t length, uint
 		uint32_t flags, uint64_t token);
 
 /*
- * abio_adopt
+ * abio_adopt: make an io of a descriptor the host has
  *
  * Makes an io of a descriptor the host has.  `kind` is ABIO_KIND_AUTO, or the kind it must be.
  * On success the descriptor belongs to the library, or with ABIO_ADOPT_DUPLICATE a duplicate does;
@@ -1511,6 +1513,7 @@ int32_t abio_resolve(abio_driver driver, const void *name, uint32_t length, uint
  *   ABIO_E_UNSUPPORTED   a kind of descriptor the library has no io for
  *   -ENOMEM              no memory
  *   -EMFILE              with DUPLICATE: no descriptor left
+ *   -errno               any other error of the system
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -1519,7 +1522,7 @@ int32_t abio_resolve(abio_driver driver, const void *name, uint32_t length, uint
 int32_t abio_adopt(abio_driver driver, int32_t fd, uint32_t kind, uint32_t flags, abio_io *io);
 
 /*
- * abio_detach
+ * abio_detach: take the descriptor back out of an io
  *
  * Takes the descriptor back out of an idle io.  The io is closed by it; the descriptor is the
  * host's, as it was before abio_adopt but for the position of a file.
@@ -1546,7 +1549,7 @@ int32_t abio_adopt(abio_driver driver, int32_t fd, uint32_t kind, uint32_t flags
 int32_t abio_detach(abio_io io, int32_t *fd);
 
 /*
- * abio_move
+ * abio_move: give an io to another driver
  *
  * Gives an idle io to another driver, of this thread or another: accept on one, serve on another.
  * The old handle answers ABIO_E_CLOSED from now on and is released by the host; the new one belongs
@@ -1576,7 +1579,7 @@ int32_t abio_detach(abio_io io, int32_t *fd);
 int32_t abio_move(abio_io io, uint64_t to, abio_io *moved);
 
 /*
- * abio_pipe
+ * abio_pipe: make a pipe
  *
  * Makes a pipe: what is written to `writer` is read from `reader`.
  * Returns 0 and stores both ios.
@@ -1595,6 +1598,7 @@ int32_t abio_move(abio_io io, uint64_t to, abio_io *moved);
  *   ABIO_E_ARGUMENT      `flags` has a bit that is not known; `reader` is NULL; `writer` is NULL
  *   -EMFILE              no descriptor left
  *   -ENOMEM              no memory
+ *   -errno               any other error of the system
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -1603,7 +1607,7 @@ int32_t abio_move(abio_io io, uint64_t to, abio_io *moved);
 int32_t abio_pipe(abio_driver driver, uint32_t flags, abio_io *reader, abio_io *writer);
 
 /*
- * abio_timer
+ * abio_timer: get an event after some time
  *
  * An event with result 0 after `after_ns` nanoseconds (>= 0), never earlier.  Timers are behind the
  * driver's fd like everything else.  Cancelled through the driver.
@@ -1635,7 +1639,7 @@ int32_t abio_pipe(abio_driver driver, uint32_t flags, abio_io *reader, abio_io *
 int32_t abio_timer(abio_driver driver, int64_t after_ns, uint32_t flags, uint64_t token);
 
 /*
- * abio_ready
+ * abio_ready: wait until an io is ready
  *
  * Waits until the object is ready for any of `interest` (at least one bit), holding no memory of
  * the host's.  Any number may wait at once.
@@ -1674,7 +1678,7 @@ int32_t abio_timer(abio_driver driver, int64_t after_ns, uint32_t flags, uint64_
 int32_t abio_ready(abio_io io, uint32_t interest, uint32_t flags, uint64_t token);
 
 /*
- * abio_ready_now
+ * abio_ready_now: ask what an io is ready for, without waiting
  *
  * Asks what is ready at this moment, without waiting.
  * Returns ABIO_READY_* bits; 0 when nothing is.
@@ -1698,7 +1702,7 @@ int32_t abio_ready(abio_io io, uint32_t interest, uint32_t flags, uint64_t token
 int32_t abio_ready_now(abio_io io, uint32_t interest);
 
 /*
- * abio_ready_fd
+ * abio_ready_fd: what a host may watch itself instead of waiting by abio_ready
  *
  * What a host may watch itself, level-triggered, instead of starting abio_ready: a descriptor and
  * the poll(2) bits (POLLIN, POLLOUT, POLLRDHUP) for `interest`.  The descriptor stays the
@@ -1726,7 +1730,7 @@ int32_t abio_ready_now(abio_io io, uint32_t interest);
 int32_t abio_ready_fd(abio_io io, uint32_t interest, int32_t *fd, uint32_t *events);
 
 /*
- * abio_try_read
+ * abio_try_read: read what is there now
  *
  * Reads what is there now into borrowed memory.
  * Returns the number of bytes; 0 at the end of the stream (or for length 0).
@@ -1754,7 +1758,7 @@ int32_t abio_ready_fd(abio_io io, uint32_t interest, int32_t *fd, uint32_t *even
 int32_t abio_try_read(abio_io io, void *data, uint32_t length, uint32_t flags);
 
 /*
- * abio_try_readv
+ * abio_try_readv: read what is there now into several pieces of memory
  *
  * As abio_try_read, into several pieces of memory in turn.  More than 1024 pieces are clamped to
  * the first 1024.
@@ -1784,7 +1788,7 @@ int32_t abio_try_read(abio_io io, void *data, uint32_t length, uint32_t flags);
 int32_t abio_try_readv(abio_io io, const struct abio_iovec *iovecs, uint32_t count, uint32_t flags);
 
 /*
- * abio_read
+ * abio_read: read at least one byte
  *
  * Reads at least one byte and at most `length` (clamped to 0x7ffff000; on a file one operation
  * moves at most 1 MiB) into `data`, which belongs to the library from acceptance until the terminal
@@ -1828,7 +1832,7 @@ int32_t abio_try_readv(abio_io io, const struct abio_iovec *iovecs, uint32_t cou
 int32_t abio_read(abio_io io, void *data, uint32_t length, uint32_t flags, uint64_t token);
 
 /*
- * abio_readv
+ * abio_readv: read at least one byte into several pieces of memory
  *
  * As abio_read, into several pieces of memory in turn, by one system call.  The array is copied at
  * start, only the memory it points to is lent.  More than 1024 pieces are clamped to the first
@@ -1869,7 +1873,7 @@ int32_t abio_readv(abio_io io, const struct abio_iovec *iovecs, uint32_t count, 
 		uint64_t token);
 
 /*
- * abio_read_exact
+ * abio_read_exact: read exactly as many bytes as asked for
  *
  * Reads exactly `length` bytes.  The event's result is `length`; on any error and on cancel
  * `progress` says how many bytes are in `data`, and a new read_exact for the rest continues.
@@ -1910,7 +1914,7 @@ int32_t abio_readv(abio_io io, const struct abio_iovec *iovecs, uint32_t count, 
 int32_t abio_read_exact(abio_io io, void *data, uint32_t length, uint32_t flags, uint64_t token);
 
 /*
- * abio_try_write
+ * abio_try_write: write what fits now
  *
  * Writes what fits now from borrowed memory.
  * Returns the number of bytes.  Never raises SIGPIPE.
@@ -1932,6 +1936,7 @@ int32_t abio_read_exact(abio_io io, void *data, uint32_t length, uint32_t flags,
  *   ABIO_E_BUSY          a write is in flight, or abio_put has not sent everything
  *   -EPIPE               nobody reads the other end; this or another error of an earlier abio_put
  *                        sticks
+ *   -errno               any other error of the system
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -1940,7 +1945,7 @@ int32_t abio_read_exact(abio_io io, void *data, uint32_t length, uint32_t flags,
 int32_t abio_try_write(abio_io io, const void *data, uint32_t length, uint32_t flags);
 
 /*
- * abio_try_writev
+ * abio_try_writev: write what fits now from several pieces of memory
  *
  * As abio_try_write, from several pieces of memory in turn.  More than 1024 pieces are clamped to
  * the first 1024.
@@ -1964,6 +1969,7 @@ int32_t abio_try_write(abio_io io, const void *data, uint32_t length, uint32_t f
  *   ABIO_E_BUSY          a write is in flight, or abio_put has not sent everything
  *   -EPIPE               nobody reads the other end; this or another error of an earlier abio_put
  *                        sticks
+ *   -errno               any other error of the system
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -1973,7 +1979,7 @@ int32_t abio_try_writev(abio_io io, const struct abio_iovec *iovecs, uint32_t co
 		uint32_t flags);
 
 /*
- * abio_try_flush
+ * abio_try_flush: ask whether everything that was put has reached the system
  *
  * Asks whether everything that abio_put took has reached the system.
  * Returns 0 when it has.
@@ -1989,6 +1995,7 @@ int32_t abio_try_writev(abio_io io, const struct abio_iovec *iovecs, uint32_t co
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
  *   ABIO_WOULD_BLOCK     not everything yet
  *   -EPIPE               or another sticky error of abio_put
+ *   -errno               any other error of the system
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -1997,7 +2004,7 @@ int32_t abio_try_writev(abio_io io, const struct abio_iovec *iovecs, uint32_t co
 int32_t abio_try_flush(abio_io io);
 
 /*
- * abio_write
+ * abio_write: write at least one byte
  *
  * Writes at least one byte and at most `length` (clamped to 0x7ffff000; on a file one operation
  * moves at most 1 MiB) from `data`, which must not change until the terminal event is delivered.
@@ -2043,7 +2050,7 @@ int32_t abio_try_flush(abio_io io);
 int32_t abio_write(abio_io io, const void *data, uint32_t length, uint32_t flags, uint64_t token);
 
 /*
- * abio_writev
+ * abio_writev: write at least one byte from several pieces of memory
  *
  * As abio_write, from several pieces of memory in turn, by one system call.  The array is copied at
  * start.  More than 1024 pieces are clamped to the first 1024.
@@ -2085,7 +2092,7 @@ int32_t abio_writev(abio_io io, const struct abio_iovec *iovecs, uint32_t count,
 		uint64_t token);
 
 /*
- * abio_write_all
+ * abio_write_all: write all bytes
  *
  * Writes all `length` bytes.  The event's result is `length`; on any error and on cancel `progress`
  * says how many bytes are gone, and a new write_all of the rest continues.
@@ -2129,7 +2136,7 @@ int32_t abio_write_all(abio_io io, const void *data, uint32_t length, uint32_t f
 		uint64_t token);
 
 /*
- * abio_flush
+ * abio_flush: wait until everything that was put has reached the system
  *
  * Ends when everything that abio_put took before has reached the system; not durability, see
  * abio_sync.  Any number may wait.
@@ -2165,7 +2172,7 @@ int32_t abio_write_all(abio_io io, const void *data, uint32_t length, uint32_t f
 int32_t abio_flush(abio_io io, uint32_t flags, uint64_t token);
 
 /*
- * abio_shutdown
+ * abio_shutdown: flush and close the writing direction of a stream
  *
  * Flushes, then closes the writing direction: the peer reads the end of the stream, this side goes
  * on reading.  Writing afterwards fails with -EPIPE.  Harmless when done twice; on a pipe's writer
@@ -2201,7 +2208,7 @@ int32_t abio_flush(abio_io io, uint32_t flags, uint64_t token);
 int32_t abio_shutdown(abio_io io, uint32_t flags, uint64_t token);
 
 /*
- * abio_receive
+ * abio_receive: get a stream piece by piece, as it arrives
  *
  * Stays armed and delivers the stream as it arrives: each piece is an event with ABIO_EVENT_MORE
  * and ABIO_EVENT_VIEW, `data` and `result` saying where and how much; the bytes are the library's
@@ -2237,7 +2244,7 @@ int32_t abio_shutdown(abio_io io, uint32_t flags, uint64_t token);
 int32_t abio_receive(abio_io io, uint32_t flags, uint64_t token);
 
 /*
- * abio_receive_pause
+ * abio_receive_pause: hold a receive back
  *
  * Stops a receive from taking more: what the library already took, at most one piece, still comes;
  * the rest waits in the system, so the peer feels it.
@@ -2261,7 +2268,7 @@ int32_t abio_receive(abio_io io, uint32_t flags, uint64_t token);
 int32_t abio_receive_pause(abio_io io);
 
 /*
- * abio_receive_resume
+ * abio_receive_resume: let a paused receive go on
  *
  * Lets a paused receive go on.
  * Returns 0; also when it is not paused.
@@ -2284,7 +2291,7 @@ int32_t abio_receive_pause(abio_io io);
 int32_t abio_receive_resume(abio_io io);
 
 /*
- * abio_put
+ * abio_put: write a copy of some bytes at the next poll
  *
  * Copies bytes to be written, all puts of a turn of the host's loop in one go, at the next poll,
  * wait or submit.  The memory is the host's again at return.  There is no event for success:
@@ -2308,6 +2315,7 @@ int32_t abio_receive_resume(abio_io io);
  *   ABIO_E_BUSY          a reserve is in flight; of a buffered writer also a write
  *   -EPIPE               or another sticky error of an earlier put
  *   -ENOMEM              no memory; nothing was taken
+ *   -errno               any other error of the system
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: at most a signal to the driver's descriptor; never blocks.
@@ -2316,7 +2324,7 @@ int32_t abio_receive_resume(abio_io io);
 int32_t abio_put(abio_io io, const void *data, uint32_t length);
 
 /*
- * abio_try_read_at
+ * abio_try_read_at: read at an offset what the system has in memory
  *
  * Reads at `offset` what the system has in memory, without waiting for a device.  A hint:
  * WOULD_BLOCK can come for no visible reason; then start abio_read_at.
@@ -2346,7 +2354,7 @@ int32_t abio_put(abio_io io, const void *data, uint32_t length);
 int32_t abio_try_read_at(abio_io io, void *data, uint32_t length, uint64_t offset, uint32_t flags);
 
 /*
- * abio_read_at
+ * abio_read_at: read at an offset
  *
  * Reads at most `length` bytes (at most 1 MiB in one operation) at `offset`, 0 to 2^63-1, into
  * `data`, which belongs to the library until the terminal event is delivered.
@@ -2388,7 +2396,7 @@ int32_t abio_read_at(abio_io io, void *data, uint32_t length, uint64_t offset, u
 		uint64_t token);
 
 /*
- * abio_read_at_exact
+ * abio_read_at_exact: read exactly as many bytes as asked for, at an offset
  *
  * Reads exactly `length` bytes at `offset`.  The event's result is `length`; on error and cancel
  * `progress` says how many bytes are in `data`.
@@ -2430,7 +2438,7 @@ int32_t abio_read_at_exact(abio_io io, void *data, uint32_t length, uint64_t off
 		uint32_t flags, uint64_t token);
 
 /*
- * abio_readv_at
+ * abio_readv_at: read at an offset into several pieces of memory
  *
  * As abio_read_at, into several pieces of memory in turn, by one system call.  The array is copied
  * at start.  More than 1024 pieces are clamped to the first 1024.
@@ -2471,7 +2479,7 @@ int32_t abio_readv_at(abio_io io, const struct abio_iovec *iovecs, uint32_t coun
 		uint32_t flags, uint64_t token);
 
 /*
- * abio_write_at
+ * abio_write_at: write at an offset
  *
  * Writes at most `length` bytes (at most 1 MiB in one operation) at `offset`, 0 to 2^63-1, from
  * `data`, which must not change until the terminal event is delivered.  A file opened with
@@ -2515,7 +2523,7 @@ int32_t abio_write_at(abio_io io, const void *data, uint32_t length, uint64_t of
 		uint32_t flags, uint64_t token);
 
 /*
- * abio_write_at_all
+ * abio_write_at_all: write all bytes at an offset
  *
  * Writes all `length` bytes at `offset`.  The event's result is `length`; on error and cancel
  * `progress` says how many bytes are written.
@@ -2558,7 +2566,7 @@ int32_t abio_write_at_all(abio_io io, const void *data, uint32_t length, uint64_
 		uint32_t flags, uint64_t token);
 
 /*
- * abio_sync
+ * abio_sync: make what was written to a file durable
  *
  * Makes what was written durable (fsync), or with ABIO_SYNC_DATA what is needed to read it back
  * (fdatasync).  It orders nothing: only writes whose terminal event has come before are covered.
@@ -2592,7 +2600,7 @@ int32_t abio_write_at_all(abio_io io, const void *data, uint32_t length, uint64_
 int32_t abio_sync(abio_io io, uint32_t flags, uint64_t token);
 
 /*
- * abio_try_accept
+ * abio_try_accept: take a connection that is waiting
  *
  * Takes a connection that is waiting.
  * Returns 0 and stores the io.
@@ -2612,6 +2620,7 @@ int32_t abio_sync(abio_io io, uint32_t flags, uint64_t token);
  *   ABIO_WOULD_BLOCK     no connection is waiting
  *   -EMFILE              no descriptor left; the connection keeps waiting
  *   -ENOMEM              no memory; the connection keeps waiting
+ *   -errno               any other error of the system
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -2620,7 +2629,7 @@ int32_t abio_sync(abio_io io, uint32_t flags, uint64_t token);
 int32_t abio_try_accept(abio_io io, uint32_t flags, abio_io *accepted);
 
 /*
- * abio_accept
+ * abio_accept: wait for a connection
  *
  * Waits for a connection.  The event brings the io in `handle` (ABIO_EVENT_HANDLE), its result is
  * 0.  Any number of accepts may wait; each takes one connection.
@@ -2654,7 +2663,7 @@ int32_t abio_try_accept(abio_io io, uint32_t flags, abio_io *accepted);
 int32_t abio_accept(abio_io io, uint32_t flags, uint64_t token);
 
 /*
- * abio_datagram
+ * abio_datagram: make a datagram socket
  *
  * Makes a datagram socket (UDP or Unix), bound to `local` unless that is NULL, and connected to
  * `peer` unless that is NULL: then it takes datagrams from there alone, and abio_write and
@@ -2687,6 +2696,7 @@ int32_t abio_accept(abio_io io, uint32_t flags, uint64_t token);
  *   -ENOMEM              no memory
  *   -ECONNREFUSED        nobody has the Unix address `peer` (-ENOENT)
  *   -EADDRNOTAVAIL       not an address of this machine
+ *   -errno               any other error of the system
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -2696,7 +2706,7 @@ int32_t abio_datagram(abio_driver driver, const struct abio_address *local,
 		const struct abio_address *peer, uint32_t flags, abio_io *io);
 
 /*
- * abio_buf_reader
+ * abio_buf_reader: put a buffer for reading in front of an io
  *
  * Gives BufRead to anything that reads: a new io with a buffer of `capacity` bytes (at most 2^30)
  * in front of `io`.  It has the traits Ready, Read, BufRead, OwnedRead, where `io` has it Seek, and
@@ -2729,7 +2739,7 @@ int32_t abio_datagram(abio_driver driver, const struct abio_address *local,
 int32_t abio_buf_reader(abio_io io, uint32_t capacity, uint32_t flags, abio_io *reader);
 
 /*
- * abio_buf_writer
+ * abio_buf_writer: put a buffer for writing in front of an io
  *
  * Gives BufWrite to anything that writes: a new io that collects what is written in a buffer of
  * `capacity` bytes (at most 2^30) and writes it to `io` when it is full or flushed.  It has the
@@ -2763,7 +2773,7 @@ int32_t abio_buf_reader(abio_io io, uint32_t capacity, uint32_t flags, abio_io *
 int32_t abio_buf_writer(abio_io io, uint32_t capacity, uint32_t flags, abio_io *writer);
 
 /*
- * abio_take
+ * abio_take: read at most so many bytes of an io
  *
  * A new io that reads at most `limit` bytes of `io` and is then at its end.  It never reads further
  * than that.  It takes a reference on `io`.
@@ -2792,7 +2802,7 @@ int32_t abio_buf_writer(abio_io io, uint32_t capacity, uint32_t flags, abio_io *
 int32_t abio_take(abio_io io, uint64_t limit, uint32_t flags, abio_io *taken);
 
 /*
- * abio_chain
+ * abio_chain: read one io and then another
  *
  * A new io that reads `io` to its end and then `next`.  It takes a reference on both.
  * Returns 0 and stores the new io.
@@ -2821,7 +2831,7 @@ int32_t abio_take(abio_io io, uint64_t limit, uint32_t flags, abio_io *taken);
 int32_t abio_chain(abio_io io, abio_io next, uint32_t flags, abio_io *chained);
 
 /*
- * abio_copy
+ * abio_copy: copy from one io to another
  *
  * Copies from `io` to `sink` until the end or until `limit` bytes are written, by the kernel alone
  * where it can, through a buffer elsewhere.  It takes the reading direction of the one and the
@@ -2866,7 +2876,7 @@ int32_t abio_chain(abio_io io, abio_io next, uint32_t flags, abio_io *chained);
 int32_t abio_copy(abio_io io, abio_io sink, uint64_t limit, uint32_t flags, uint64_t token);
 
 /*
- * abio_object_create
+ * abio_object_create: make an io that the host implements
  *
  * Makes an io that the host implements: `impls` are `count` pointers to abio_<trait>_impl tables,
  * one for each trait at most, which are copied.  Everything that is not implemented is provided:
@@ -2909,7 +2919,7 @@ int32_t abio_object_create(abio_driver driver, const struct abio_table_head *con
 		uint32_t count, void *user, uint64_t token, abio_io *io);
 
 /*
- * abio_object_notify
+ * abio_object_notify: tell that an object the host implements is ready
  *
  * The host tells that an object it implements is ready: what waits for that tries again at the next
  * poll.  The bits stay until a try_ slot of that direction answers ABIO_WOULD_BLOCK.  May be called
@@ -2935,7 +2945,7 @@ int32_t abio_object_create(abio_driver driver, const struct abio_table_head *con
 int32_t abio_object_notify(abio_io io, uint32_t readiness);
 
 /*
- * abio_object_complete
+ * abio_object_complete: end an operation of an object the host implements
  *
  * The host ends an operation that it answered with ABIO_PENDING: `result` > 0 for success (a
  * count), ABIO_HOST_EOF, or an error; 0 is ABIO_E_HOST.  May be called inside a slot, also inside
@@ -2964,7 +2974,7 @@ int32_t abio_object_notify(abio_io io, uint32_t readiness);
 int32_t abio_object_complete(abio_io io, uint64_t op, int32_t result, uint64_t value);
 
 /*
- * abio_buffer_alloc
+ * abio_buffer_alloc: make a buffer of the library's own memory
  *
  * Makes a buffer of the library's own memory, not initialised, on no driver.  A large capacity
  * costs nothing before it is filled: it serves as a limit.
@@ -2989,7 +2999,7 @@ int32_t abio_buffer_alloc(uint32_t capacity, uint32_t alignment, uint32_t flags,
 		abio_buffer *buffer);
 
 /*
- * abio_buffer_wrap
+ * abio_buffer_wrap: make a buffer of the host's memory
  *
  * Makes a buffer of the host's memory, such as a part of a larger structure or an mmap.  It starts
  * with filled = 0 and initialized = capacity.
@@ -3026,7 +3036,7 @@ int32_t abio_buffer_wrap(abio_driver driver, void *data, uint32_t capacity, uint
 		uint64_t token, abio_buffer *buffer);
 
 /*
- * abio_buffer_pool
+ * abio_buffer_pool: make a driver's pool of buffers
  *
  * Makes the driver's pool of buffers, all at once; abio_buffer_draw takes from it and the last
  * abio_buffer_release gives back.  Once in the life of a driver.
@@ -3056,7 +3066,7 @@ int32_t abio_buffer_wrap(abio_driver driver, void *data, uint32_t capacity, uint
 int32_t abio_buffer_pool(abio_driver driver, uint32_t count, uint32_t capacity, uint32_t alignment);
 
 /*
- * abio_buffer_draw
+ * abio_buffer_draw: take a buffer from the driver's pool
  *
  * Takes an empty buffer from the driver's pool: `filled` is 0, `initialized` as the last user left
  * it.
@@ -3083,7 +3093,7 @@ int32_t abio_buffer_pool(abio_driver driver, uint32_t count, uint32_t capacity, 
 int32_t abio_buffer_draw(abio_driver driver, abio_buffer *buffer);
 
 /*
- * abio_buffer_retain
+ * abio_buffer_retain: add a reference to a buffer
  *
  * Adds a reference.
  * Returns 0.
@@ -3104,7 +3114,7 @@ int32_t abio_buffer_draw(abio_driver driver, abio_buffer *buffer);
 int32_t abio_buffer_retain(abio_buffer buffer);
 
 /*
- * abio_buffer_release
+ * abio_buffer_release: drop a reference to a buffer
  *
  * Drops a reference.  The last one ends the handle and frees the memory, gives it back to its pool,
  * or tells the host that it is the host's again.
@@ -3127,7 +3137,7 @@ int32_t abio_buffer_retain(abio_buffer buffer);
 int32_t abio_buffer_release(abio_buffer buffer);
 
 /*
- * abio_buffer_info
+ * abio_buffer_info: tell where a buffer's memory is and how far it is filled
  *
  * Tells where a buffer's memory is and how far it is filled.
  * Returns 0.
@@ -3149,7 +3159,7 @@ int32_t abio_buffer_release(abio_buffer buffer);
 int32_t abio_buffer_info(abio_buffer buffer, struct abio_buffer_state *info);
 
 /*
- * abio_buffer_set
+ * abio_buffer_set: say how far a buffer is filled
  *
  * Says how far a buffer is filled: after the host wrote to it, or to empty it.
  * Returns 0.
@@ -3173,7 +3183,7 @@ int32_t abio_buffer_info(abio_buffer buffer, struct abio_buffer_state *info);
 int32_t abio_buffer_set(abio_buffer buffer, uint32_t filled, uint32_t initialized);
 
 /*
- * abio_try_read_buf
+ * abio_try_read_buf: read what is there now behind what a readbuf holds
  *
  * Reads what is there now behind what `buf` holds already, into memory that need not be
  * initialised, and moves `filled` and `initialized`.
@@ -3202,7 +3212,7 @@ int32_t abio_buffer_set(abio_buffer buffer, uint32_t filled, uint32_t initialize
 int32_t abio_try_read_buf(abio_io io, struct abio_readbuf *buf, uint32_t flags);
 
 /*
- * abio_try_read_bufv
+ * abio_try_read_bufv: read what is there now behind what several readbufs hold
  *
  * As abio_try_read_buf, into several in turn, by one system call.  More than 1024 are clamped to
  * the first 1024.
@@ -3233,7 +3243,7 @@ int32_t abio_try_read_buf(abio_io io, struct abio_readbuf *buf, uint32_t flags);
 int32_t abio_try_read_bufv(abio_io io, struct abio_readbuf *bufs, uint32_t count, uint32_t flags);
 
 /*
- * abio_read_buf
+ * abio_read_buf: read at least one byte behind what a readbuf holds
  *
  * As abio_read, behind what `buf` holds already.  The struct is copied: when the event comes with a
  * result n, the host adds n to `filled` and raises `initialized` to at least that.  What lies
@@ -3273,7 +3283,7 @@ int32_t abio_try_read_bufv(abio_io io, struct abio_readbuf *bufs, uint32_t count
 int32_t abio_read_buf(abio_io io, const struct abio_readbuf *buf, uint32_t flags, uint64_t token);
 
 /*
- * abio_read_bufv
+ * abio_read_bufv: read at least one byte behind what several readbufs hold
  *
  * As abio_read_buf, into several in turn, by one system call.  The result is the sum; the host
  * distributes it.  More than 1024 are clamped to the first 1024.
@@ -3314,7 +3324,7 @@ int32_t abio_read_bufv(abio_io io, const struct abio_readbuf *bufs, uint32_t cou
 		uint64_t token);
 
 /*
- * abio_read_buf_exact
+ * abio_read_buf_exact: fill all the room of a readbuf
  *
  * As abio_read_exact, filling all the room there is behind what `buf` holds already.  The event's
  * result is that room; `progress` says how much arrived, on error and cancel too.
@@ -3355,7 +3365,7 @@ int32_t abio_read_buf_exact(abio_io io, const struct abio_readbuf *buf, uint32_t
 		uint64_t token);
 
 /*
- * abio_read_to_end
+ * abio_read_to_end: read to the end of a stream into a buffer
  *
  * Reads to the end of the stream, behind what `into` holds already.  The buffer's capacity is the
  * limit.  A buffer that is full waits for one byte more, to know whether this is the end; whoever
@@ -3393,7 +3403,7 @@ int32_t abio_read_buf_exact(abio_io io, const struct abio_readbuf *buf, uint32_t
 int32_t abio_read_to_end(abio_io io, abio_buffer into, uint32_t flags, uint64_t token);
 
 /*
- * abio_write_allv
+ * abio_write_allv: write all bytes of several pieces of memory
  *
  * Writes all bytes of several pieces of memory in turn.  The array is copied at start.  The event's
  * result is their sum; on error and cancel `progress` says how many bytes are gone.
@@ -3437,7 +3447,7 @@ int32_t abio_write_allv(abio_io io, const struct abio_iovec *iovecs, uint32_t co
 		uint32_t flags, uint64_t token);
 
 /*
- * abio_try_fill_buf
+ * abio_try_fill_buf: show what there is to read now, without consuming it
  *
  * As abio_fill_buf, without waiting.
  * Returns the number of bytes and stores where they are; 0 at the end of the stream.
@@ -3464,7 +3474,7 @@ int32_t abio_write_allv(abio_io io, const struct abio_iovec *iovecs, uint32_t co
 int32_t abio_try_fill_buf(abio_io io, const void **data);
 
 /*
- * abio_consume
+ * abio_consume: be done with bytes that a fill has shown
  *
  * The first `count` bytes of what abio_fill_buf gave are done with: the next read or fill begins
  * behind them.  The view ends with its last byte.
@@ -3490,7 +3500,7 @@ int32_t abio_try_fill_buf(abio_io io, const void **data);
 int32_t abio_consume(abio_io io, uint32_t count);
 
 /*
- * abio_fill_buf
+ * abio_fill_buf: wait for something to read and show it, without consuming it
  *
  * Waits until there is something to read, and tells where it is: the event has ABIO_EVENT_VIEW,
  * `data` and `result` saying where and how much; 0 at the end of the stream.  Nothing is consumed,
@@ -3532,7 +3542,7 @@ int32_t abio_consume(abio_io io, uint32_t count);
 int32_t abio_fill_buf(abio_io io, uint32_t flags, uint64_t token);
 
 /*
- * abio_read_until
+ * abio_read_until: read up to a byte, into a buffer
  *
  * Reads up to and with the next `byte`, or to the end of the stream, behind what `into` holds
  * already.  The event brings the buffer home (ABIO_EVENT_BUFFER); its result and progress are the
@@ -3570,7 +3580,7 @@ int32_t abio_read_until(abio_io io, uint32_t byte, abio_buffer into, uint32_t fl
 		uint64_t token);
 
 /*
- * abio_read_line
+ * abio_read_line: read a line into a buffer
  *
  * As abio_read_until of the byte 10: a line with its end, if it has one.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
@@ -3604,7 +3614,7 @@ int32_t abio_read_until(abio_io io, uint32_t byte, abio_buffer into, uint32_t fl
 int32_t abio_read_line(abio_io io, abio_buffer into, uint32_t flags, uint64_t token);
 
 /*
- * abio_has_data_left
+ * abio_has_data_left: wait until it is known whether a stream goes on
  *
  * Waits until it is known whether the stream goes on.  Nothing is consumed.
  * The event's result is 1 when there is data, 0 at the end.
@@ -3640,7 +3650,7 @@ int32_t abio_read_line(abio_io io, abio_buffer into, uint32_t flags, uint64_t to
 int32_t abio_has_data_left(abio_io io, uint32_t flags, uint64_t token);
 
 /*
- * abio_seek_relative
+ * abio_seek_relative: move the position of a buffered reader, within its buffer if it can
  *
  * Moves the position of a buffered reader over something that seeks, and keeps its buffer where the
  * new position lies in it.
@@ -3677,7 +3687,7 @@ int32_t abio_has_data_left(abio_io io, uint32_t flags, uint64_t token);
 int32_t abio_seek_relative(abio_io io, int64_t offset, uint32_t flags, uint64_t token);
 
 /*
- * abio_try_reserve
+ * abio_try_reserve: get memory of the library's to write to, if there is room now
  *
  * As abio_reserve, without waiting.
  * Returns how many bytes there are, at least `minimum`, and stores where.
@@ -3699,6 +3709,7 @@ int32_t abio_seek_relative(abio_io io, int64_t offset, uint32_t flags, uint64_t 
  *   ABIO_E_LIMIT         more than can ever be reserved
  *   -EPIPE               or another sticky error of abio_put
  *   -ENOMEM              no memory
+ *   -errno               any other error of the system
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -3707,7 +3718,7 @@ int32_t abio_seek_relative(abio_io io, int64_t offset, uint32_t flags, uint64_t 
 int32_t abio_try_reserve(abio_io io, uint32_t minimum, void **data);
 
 /*
- * abio_commit
+ * abio_commit: write what was put into reserved memory
  *
  * The first `count` reserved bytes are written, as by abio_put: they are sent at the next poll,
  * abio_flush drains them.  The reservation ends with it.
@@ -3725,6 +3736,7 @@ int32_t abio_try_reserve(abio_io io, uint32_t minimum, void **data);
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
  *   ABIO_E_ARGUMENT      more than was reserved; the reservation stands
  *   -EPIPE               or another sticky error of abio_put
+ *   -errno               any other error of the system
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: at most a signal to the driver's descriptor; never blocks.
@@ -3733,7 +3745,7 @@ int32_t abio_try_reserve(abio_io io, uint32_t minimum, void **data);
 int32_t abio_commit(abio_io io, uint32_t count);
 
 /*
- * abio_reserve
+ * abio_reserve: wait for memory of the library's to write to
  *
  * Waits for room and lends memory of the library's to be written to: the event has ABIO_EVENT_VIEW,
  * `data` and `result` (at least `minimum`) saying where and how much.  abio_commit makes it data;
@@ -3771,7 +3783,7 @@ int32_t abio_commit(abio_io io, uint32_t count);
 int32_t abio_reserve(abio_io io, uint32_t minimum, uint32_t flags, uint64_t token);
 
 /*
- * abio_writev_at
+ * abio_writev_at: write at an offset from several pieces of memory
  *
  * As abio_write_at, from several pieces of memory in turn, by one system call.  The array is copied
  * at start.  More than 1024 pieces are clamped to the first 1024.
@@ -3813,7 +3825,7 @@ int32_t abio_writev_at(abio_io io, const struct abio_iovec *iovecs, uint32_t cou
 		uint64_t offset, uint32_t flags, uint64_t token);
 
 /*
- * abio_read_owned
+ * abio_read_owned: read at least one byte into a buffer
  *
  * Reads at least one byte behind what `buffer` holds already, and at most what fits.  The buffer is
  * lent until the terminal event brings it home (ABIO_EVENT_BUFFER), in every outcome, with `filled`
@@ -3850,7 +3862,7 @@ int32_t abio_writev_at(abio_io io, const struct abio_iovec *iovecs, uint32_t cou
 int32_t abio_read_owned(abio_io io, abio_buffer buffer, uint32_t flags, uint64_t token);
 
 /*
- * abio_read_owned_exact
+ * abio_read_owned_exact: read exactly as many bytes as asked for into a buffer
  *
  * Reads exactly `length` bytes behind what `buffer` holds already.  The event brings the buffer
  * home in every outcome, with what arrived; its result is `length`, `progress` what arrived.
@@ -3888,7 +3900,7 @@ int32_t abio_read_owned_exact(abio_io io, abio_buffer buffer, uint32_t length, u
 		uint64_t token);
 
 /*
- * abio_write_owned
+ * abio_write_owned: write at least one byte of a buffer
  *
  * Writes at least one byte of what `buffer` holds from `offset` on.  The buffer is lent until the
  * terminal event brings it home (ABIO_EVENT_BUFFER), in every outcome.
@@ -3932,7 +3944,7 @@ int32_t abio_write_owned(abio_io io, abio_buffer buffer, uint32_t offset, uint32
 		uint64_t token);
 
 /*
- * abio_write_owned_all
+ * abio_write_owned_all: write all that a buffer holds
  *
  * Writes all that `buffer` holds from `offset` on.  As abio_write_owned; the result is the number
  * of bytes, on error and cancel `progress` says how many are gone.
@@ -3971,7 +3983,7 @@ int32_t abio_write_owned_all(abio_io io, abio_buffer buffer, uint32_t offset, ui
 		uint64_t token);
 
 /*
- * abio_seek
+ * abio_seek: move the position of a handle
  *
  * Moves the position at which the handle reads and writes next.  Behind the end is allowed.  A
  * cancelled seek has moved it or not, and the event says which.
@@ -3992,12 +4004,12 @@ int32_t abio_write_owned_all(abio_io io, abio_buffer buffer, uint32_t offset, ui
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `flags` has a bit that is not known; a whence that is not known; event:
- *                        before the start, or over 2^63-1, and nothing has moved
+ *   ABIO_E_ARGUMENT      `flags` has a bit that is not known; `whence` is not one of ABIO_SEEK_*
  *   ABIO_E_BUSY          a read, write or seek that uses the position is in flight
  *   -ENOMEM              no memory
  *
  * Errors of the event:
+ *   ABIO_E_ARGUMENT  the new position would be before the start or over 2^63-1; nothing has moved
  *   ABIO_E_CANCELED  cancelled, by abio_cancel, close, release or shutdown
  *   -errno           any other error of the system
  *
@@ -4008,7 +4020,7 @@ int32_t abio_write_owned_all(abio_io io, abio_buffer buffer, uint32_t offset, ui
 int32_t abio_seek(abio_io io, uint32_t whence, int64_t offset, uint32_t flags, uint64_t token);
 
 /*
- * abio_rewind
+ * abio_rewind: move the position of a handle to the start
  *
  * As abio_seek to the start.  The event's result is 0.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
@@ -4040,7 +4052,7 @@ int32_t abio_seek(abio_io io, uint32_t whence, int64_t offset, uint32_t flags, u
 int32_t abio_rewind(abio_io io, uint32_t flags, uint64_t token);
 
 /*
- * abio_stream_position
+ * abio_stream_position: the position of a handle
  *
  * The position at which the handle reads and writes next, in bytes from the start; of a buffered
  * reader that of the next byte it gives.
@@ -4066,7 +4078,7 @@ int32_t abio_rewind(abio_io io, uint32_t flags, uint64_t token);
 int32_t abio_stream_position(abio_io io, uint64_t *position);
 
 /*
- * abio_stream_len
+ * abio_stream_len: the length of what is behind a handle
  *
  * The length of what is behind the handle, in bytes; the position is not moved.  The event's result
  * is the length.
@@ -4099,7 +4111,7 @@ int32_t abio_stream_position(abio_io io, uint64_t *position);
 int32_t abio_stream_len(abio_io io, uint32_t flags, uint64_t token);
 
 /*
- * abio_split
+ * abio_split: make two handles of a duplex io, one for each direction
  *
  * Two new ios on one duplex object: one that reads, one that writes.  Each takes a reference on
  * `io`, may be used while the other waits, and outlives the other and the handle `io`.  When the
@@ -4129,7 +4141,7 @@ int32_t abio_stream_len(abio_io io, uint32_t flags, uint64_t token);
 int32_t abio_split(abio_io io, abio_io *read_half, abio_io *write_half);
 
 /*
- * abio_try_receive_from
+ * abio_try_receive_from: take a datagram that is there now
  *
  * Takes a datagram that is there now, and stores who sent it unless `from` is NULL.  What does not
  * fit is lost.
@@ -4153,6 +4165,7 @@ int32_t abio_split(abio_io io, abio_io *read_half, abio_io *write_half);
  *   ABIO_WOULD_BLOCK     no datagram now
  *   ABIO_E_BUSY          others wait for one, and come first
  *   -ECONNREFUSED        an earlier datagram found nobody
+ *   -errno               any other error of the system
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -4162,7 +4175,7 @@ int32_t abio_try_receive_from(abio_io io, void *data, uint32_t length, struct ab
 		uint32_t flags);
 
 /*
- * abio_receive_from
+ * abio_receive_from: wait for a datagram
  *
  * Waits for a datagram, and stores who sent it unless `from` is NULL; `data` and `from` belong to
  * the library from acceptance until the terminal event is delivered.  Any number may wait; each
@@ -4206,7 +4219,7 @@ int32_t abio_receive_from(abio_io io, void *data, uint32_t length, struct abio_a
 		uint32_t flags, uint64_t token);
 
 /*
- * abio_try_send_to
+ * abio_try_send_to: send a datagram now
  *
  * Sends one datagram now; `to` may be NULL on a connected socket.
  * Returns the number of bytes.
@@ -4233,6 +4246,7 @@ int32_t abio_receive_from(abio_io io, void *data, uint32_t length, struct abio_a
  *   -EMSGSIZE            too long for one datagram
  *   -EDESTADDRREQ        no address, and not connected
  *   -ECONNREFUSED        an earlier datagram found nobody
+ *   -errno               any other error of the system
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -4242,7 +4256,7 @@ int32_t abio_try_send_to(abio_io io, const void *data, uint32_t length,
 		const struct abio_address *to, uint32_t flags);
 
 /*
- * abio_send_to
+ * abio_send_to: send a datagram
  *
  * Sends one datagram; `to` may be NULL on a connected socket, and a length of 0 sends an empty one.
  * Any number may wait; they go out in the order they were started.

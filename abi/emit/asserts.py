@@ -17,7 +17,12 @@ def structs(desc: Description) -> list[str]:
         relation = "==" if struct.kind == "frozen" else ">="
         lines.append(f"SAME(sizeof({tag}) {relation} {struct.size});")
         lines += [f"SAME(offsetof({tag}, {f.name}) == {f.offset});" for f in struct.fields]
-        lines += [f"SAME(sizeof((({tag} *)0)->{f.name}) == {f.size});" for f in struct.fields]
+        for f in struct.fields:
+            kind = c.field_declaration(f.type, "").replace(" [", "[").strip()
+            typed = f"__typeof__((({tag} *)0)->{f.name})"
+            lines.append(c.fold(f"SAME(__builtin_types_compatible_p({typed}, {kind}));"))
+            if f.type.startswith("struct "):
+                lines.append(f"SAME(sizeof((({tag} *)0)->{f.name}) == {f.size});")
     return lines
 
 

@@ -226,7 +226,11 @@ BAD: list[tuple[str, str, str]] = [
         "function readv(level): needs a text",
     ),
     ('"also_buffer"', '"also_driver"', "function read_owned(into): unknown type 'also_driver'"),
-    ('"lent_struct?:address"', '"lent_struct?:state"', "function read_from(from): 'state' is not a"),
+    (
+        '"lent_struct?:address"',
+        '"lent_struct?:state"',
+        "function read_from(from): 'state' is not a",
+    ),
     ('"lent_struct?:address"', '"lent_struct:address"', "function read_from(from): unknown type"),
     ('"inout:readbuf"', '"inout:options"', "function peek_buf(buf): 'options' is not a frozen"),
     ('"in:readbuf"', '"in:nothing"', "function peek_buf(same): 'nothing' is not a frozen struct"),
@@ -403,7 +407,9 @@ class Description(unittest.TestCase):
     def test_what_came_later_says_so(self) -> None:
         old = '["CALLS_HOST", 2, "may enter the host"]'
         text = mini_text().replace(old, old[:-1] + ', "0.2"]')
-        text = text.replace('doc = "Moves.  > 0: done."', 'doc = "Moves.  > 0: done."\nsince = "0.2"')
+        text = text.replace(
+            'doc = "Moves.  > 0: done."', 'doc = "Moves.  > 0: done."\nsince = "0.2"'
+        )
         desc = parse.parse(text)
         header = generate.render(desc)["abio.h"]
         self.assertIn("ABIO_CAP_CALLS_HOST = 2 /* may enter the host; since 0.2 */", header)

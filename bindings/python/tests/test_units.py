@@ -112,9 +112,7 @@ def test_any_patch_of_the_very_same_description_is_accepted() -> None:
         ((*_library.BUILT_VERSION[:2], 99), "one of the two is no release"),
     ],
 )
-def test_a_library_that_lacks_something_is_refused(
-    version: tuple[int, int, int], why: str
-) -> None:
+def test_a_library_that_lacks_something_is_refused(version: tuple[int, int, int], why: str) -> None:
     with pytest.raises(ImportError, match=f"found libabio .*{why}"):
         _library.check(version, "ff" * 32)
 
