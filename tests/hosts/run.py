@@ -73,18 +73,18 @@ def rows_of_manifest() -> int:
     return len(json.loads((GENERATED / "conformance.json").read_text())["rows"])
 
 
-def check_manifest(value: str, rows: int) -> tuple[str, str | None]:
-    """The cell of the table, and what is wrong."""
+def check_manifest(value: str, rows: int) -> str | None:
+    """What is wrong with the rows that were run and left out."""
     found = MANIFEST.fullmatch(value)
     if not found:
-        return "?", f"manifest: {value!r} is no count"
+        return f"manifest: {value!r} is no count"
     run, failed, left = int(found[1]), int(found[2]), found[3] or ""
     explained = sum(int(count) for count in LEFT_OUT.findall(left))
     if failed:
-        return f"{run} rows, {failed} FAILED", f"manifest: {failed} rows failed"
+        return f"manifest: {failed} rows failed"
     if run + explained != rows:
-        return f"{run} rows", f"manifest: {rows - run - explained} of {rows} rows are not explained"
-    return f"{run} rows", None
+        return f"manifest: {rows - run - explained} of {rows} rows are not explained"
+    return None
 
 
 def judge(report: Report, output: str, status: int | None, rows: int) -> None:
@@ -93,11 +93,10 @@ def judge(report: Report, output: str, status: int | None, rows: int) -> None:
     said = dict(line.split(": ", 1) for line in lines if ": " in line)
     keys = KEYS + (("gc",) if report.name in COLLECTING else ())
     for key in keys:
-        value = said.get(key, "")
+        value = report.values[key] = said.get(key, "")
         if key == "manifest":
-            report.values[key], problem = check_manifest(value, rows)
+            problem = check_manifest(value, rows)
         else:
-            report.values[key] = value
             problem = None if VALUE.fullmatch(value) else f"{key}: {value or 'not said'}"
         if problem:
             report.fail(problem)
@@ -162,7 +161,7 @@ def prepare(names: list[str]) -> dict[str, str]:
 
 
 def cell(value: str) -> str:
-    return value.split(":")[0].split(", ")[0] if value else "-"
+    return re.split(r"[:,;] | run", value)[0] if value else "-"
 
 
 def show(reports: list[Report]) -> None:
@@ -170,10 +169,7 @@ def show(reports: list[Report]) -> None:
     head = ["runtime", "backend", *keys]
     table = [head]
     for report in reports:
-        cells = [
-            report.values.get(key, "") if key == "manifest" else cell(report.values.get(key, ""))
-            for key in keys
-        ]
+        cells = [cell(report.values.get(key, "")) for key in keys]
         table.append([HOSTS.get(report.name, report.name), report.backend, *cells])
     widths = [max(len(line[i]) for line in table) for i in range(len(head))]
     print()
@@ -188,7 +184,7 @@ def explain(reports: list[Report]) -> None:
     for report in reports:
         for key, value in report.values.items():
             line = f"{HOSTS.get(report.name, report.name)}: {key}: {value}"
-            if key != "manifest" and value != "yes" and line not in seen:
+            if value != "yes" and line not in seen:
                 seen.add(line)
                 print(line)
     for report in reports:
