@@ -181,10 +181,12 @@ def phrase(text: str) -> str:
     return text if text.endswith((".", ":")) else text + "."
 
 
-def listed(rows: list[tuple[str, str]], names: Names, width: str = "") -> list[str]:
+def listed(
+    rows: list[tuple[str, str]], names: Names, width: str = "", compact: bool = False
+) -> list[str]:
     """A list of terms, each with its text."""
     longest = width or "x" * max((len(term) for term, _ in rows), default=1)
-    out = [f".Bl -tag -width {longest}"]
+    out = [f".Bl -tag -width {longest}{' -compact' if compact else ''}"]
     for term, text in rows:
         out += [f".It {macro(term, names)}", *prose(phrase(text), names)]
     return [*out, ".El"]

@@ -37,7 +37,7 @@ def constants(desc: Description, group: str, names: Names) -> list[str]:
 
 def listed(functions: list[Function], names: Names) -> list[str]:
     rows = [(f"abio_{f.name}", brief(f)) for f in functions]
-    return mdoc.listed(rows, names, "abio_driver_shutdown")
+    return mdoc.listed(rows, names, "abio_driver_shutdown(3)", compact=True)
 
 
 def belongs(function: Function) -> str:
