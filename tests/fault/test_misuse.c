@@ -45,10 +45,14 @@ static abio_io datagrams(abio_driver driver)
 }
 
 /* The reader keeps what it reads from. */
+/* Below the reader: released and not closed, and so no forged handle to what takes such. */
+static abio_io below;
+
 static abio_io reader_of(abio_io io)
 {
 	abio_io reader = 0;
 
+	below = io;
 	need_equal(abio_buf_reader(io, 0, 0, &reader), 0);
 	need_equal(abio_release(io), 0);
 	return reader;
@@ -247,7 +251,8 @@ static bool is_live(const struct misuse_handles *all, uint64_t handle)
 {
 	const uint64_t live[] = { all->driver,   all->shut_driver, all->file,
 				  all->stream,   all->listener,    all->closed_io,
-				  all->datagram, all->reader,      all->buffer };
+				  all->datagram, all->reader,      all->buffer,
+				  below };
 
 	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
 		if (live[i] == handle)
