@@ -166,6 +166,8 @@ def everything() -> list[Suite]:
     suites += lua_suites()
     hosts = [["tests/hosts/test_run.py"], ["tests/hosts/run.py", "--fast"]]
     suites.append(Suite("hosts", [Command(["python3", *argv]) for argv in hosts], ["lib"]))
+    manuals = Command(["python3", "tests/man/run.py"])
+    suites.append(Suite("manual pages", [manuals], ["lib", "setup-man"]))
     newcomer = Command([*PYTEST, "tests/newcomer"])
     suites.append(Suite("newcomer", [newcomer], ["lib", "python", "lua"]))
     installed = Command(["python3", "tests/install/installcheck.py"])

@@ -24,11 +24,12 @@ for group in "$@"; do
 			pkg-config)
 		;;
 	abi) packages+=(git gcc libc6-dev binutils liburing-dev python3 clang abigail-tools) ;;
+	man) packages+=(gcc libc6-dev binutils liburing-dev python3 mandoc) ;;
 	format) packages+=(clang-format) ;;
 	check)
 		packages+=(git gcc libc6-dev binutils liburing-dev libcmocka-dev libseccomp-dev
 			python3 python3-venv python3-dev lua5.4 liblua5.4-dev luajit libluajit-5.1-dev
-			libffi-dev pkg-config curl clang g++ strace openssl abigail-tools)
+			libffi-dev pkg-config curl clang g++ strace openssl abigail-tools mandoc)
 		pips+=(cffi setuptools wheel pytest uvloop)
 		want_clang=yes
 		;;
