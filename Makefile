@@ -180,7 +180,7 @@ $(VENV)/abio.installed: $(PYTHON_SOURCES) build/lib/libabio.so | setup-python
 # second copy of Lua must not.  It loads libabio itself.
 LUA_SOURCES := $(sort $(wildcard bindings/lua/src/*.c))
 LUA_HEADERS := $(wildcard bindings/lua/src/*.h abi/generated/*.h)
-LUA_MODULES := $(patsubst %,build/%/abio/core.so,lua5.4 luajit)
+LUA_MODULES := $(patsubst %,build/%/abio/core.so,lua5.1 lua5.2 lua5.3 lua5.4 luajit)
 lua: lib $(LUA_MODULES) ## build the C modules of the Lua binding
 
 $(LUA_MODULES): build/%/abio/core.so: $(LUA_SOURCES) $(LUA_HEADERS) | setup-lua

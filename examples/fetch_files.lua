@@ -9,7 +9,8 @@
 
 local here = arg[0]:match("^(.*/)") or "./"
 package.path = here .. "../bindings/lua/?.lua;" .. here .. "../bindings/lua/?/init.lua;" .. package.path
-package.cpath = here .. "../build/" .. (rawget(_G, "jit") and "luajit" or "lua5.4") .. "/?.so;" .. package.cpath
+package.cpath = here .. "../build/" .. (rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("%d%.%d"))
+	.. "/?.so;" .. package.cpath
 
 local abio = require("abio")
 

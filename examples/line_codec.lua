@@ -1,6 +1,6 @@
 -- line_codec.lua: a line protocol as a stream over another stream.
 --
---   lua5.4 examples/line_codec.lua [TEXT...]        also with luajit
+--   lua5.4 examples/line_codec.lua [TEXT...]        also with lua5.2, lua5.3 and luajit
 --
 -- Every piece that is written goes out as one line of text: "\n" as "\n" in two letters, "\\" doubled,
 -- "\r" and a zero byte likewise, so that bytes of any kind travel over what carries lines alone.  A line
@@ -13,7 +13,8 @@
 
 local here = arg and arg[0]:match("^(.*/)") or "./"
 package.path = here .. "../bindings/lua/?.lua;" .. here .. "../bindings/lua/?/init.lua;" .. package.path
-package.cpath = here .. "../build/" .. (rawget(_G, "jit") and "luajit" or "lua5.4") .. "/?.so;" .. package.cpath
+package.cpath = here .. "../build/" .. (rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("%d%.%d"))
+	.. "/?.so;" .. package.cpath
 
 local abio = require("abio")
 

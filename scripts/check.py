@@ -132,6 +132,9 @@ def lua_suites() -> list[Suite]:
     runner = "bindings/lua/tests/run.lua"
     present = (ROOT / runner).exists()
     cases = [
+        ("Lua (lua5.1)", ["lua5.1", runner], {}),
+        ("Lua (lua5.2)", ["lua5.2", runner], {}),
+        ("Lua (lua5.3)", ["lua5.3", runner], {}),
         ("Lua (lua5.4)", ["lua5.4", runner], {}),
         ("Lua (lua5.4, epoll)", ["lua5.4", runner], {"ABIO_BACKEND": "epoll"}),
         ("Lua (luajit)", ["luajit", runner], {}),

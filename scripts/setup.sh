@@ -8,6 +8,8 @@ venv=build/venv
 packages=()
 pips=()
 want_clang=
+luas=(lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev lua5.4 liblua5.4-dev luajit
+	libluajit-5.1-dev)
 
 for group in "$@"; do
 	case $group in
@@ -20,15 +22,14 @@ for group in "$@"; do
 		pips+=(cffi setuptools wheel)
 		;;
 	lua)
-		packages+=(gcc libc6-dev lua5.4 liblua5.4-dev luajit libluajit-5.1-dev libffi-dev
-			pkg-config)
+		packages+=(gcc libc6-dev "${luas[@]}" libffi-dev pkg-config)
 		;;
 	abi) packages+=(git gcc libc6-dev binutils liburing-dev python3 clang abigail-tools) ;;
 	man) packages+=(gcc libc6-dev binutils liburing-dev python3 mandoc) ;;
 	format) packages+=(clang-format) ;;
 	check)
 		packages+=(git gcc libc6-dev binutils liburing-dev libcmocka-dev libseccomp-dev
-			python3 python3-venv python3-dev lua5.4 liblua5.4-dev luajit libluajit-5.1-dev
+			python3 python3-venv python3-dev "${luas[@]}"
 			libffi-dev pkg-config curl clang g++ strace openssl abigail-tools mandoc)
 		pips+=(cffi setuptools wheel pytest uvloop)
 		want_clang=yes

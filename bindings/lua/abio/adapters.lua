@@ -10,6 +10,7 @@ local native = require("abio.native")
 local errors = require("abio.errors")
 local stream = require("abio.stream")
 local file = require("abio.file")
+local pcall = require("abio.await").pcall
 local Driver = require("abio.driver").Driver
 
 local core, constants = native.core, native.constants

@@ -14,7 +14,21 @@ local errors = require("abio.errors")
 local raw = native.core.raw
 local CANCELED = errors.codes.CANCELED
 local running, yield = coroutine.running, coroutine.yield
-local create, resume = coroutine.create, coroutine.resume
+local resume, status = coroutine.resume, coroutine.status
+
+-- Lua 5.1 cannot yield through pcall, LuaJIT and the later ones can.
+local probe = coroutine.create(function()
+	pcall(yield)
+end)
+resume(probe)
+local PLAIN = status(probe) == "suspended"
+
+-- Nor does it make a coroutine of a C function.
+local create = PLAIN and coroutine.create or function(fn)
+	return coroutine.create(function(...)
+		return fn(...)
+	end)
+end
 
 -- What a task yields; a generator's own values never are this table.
 local WAIT = setmetatable({}, {
@@ -29,6 +43,9 @@ local PATIENCE = 100
 -- `hosts` finds what Lua implements by its handle; `in_slot` is the slot being run that must not wait.
 local state = { task = nil, waiter = nil, in_slot = nil, hosts = setmetatable({}, { __mode = "v" }) }
 local forwarding = setmetatable({}, { __mode = "k" })
+-- Coroutines of protected_call in Lua 5.1, and what one of them yields for the waiter of a host.
+local protecting = setmetatable({}, { __mode = "kv" })
+local FOR_HOST = {}
 
 local function main_thread()
 	local now, is_main = running()
@@ -106,7 +123,14 @@ local function wait_in_task(driver, operation, task)
 end
 
 local function wait_in_host(driver, operation)
-	local ok, message = pcall(state.waiter, operation, driver)
+	local ok, message = true, nil
+	if PLAIN then
+		ok, message = pcall(state.waiter, operation, driver)
+	elseif protecting[running()] then
+		yield(FOR_HOST, operation, driver)
+	else
+		state.waiter(operation, driver)
+	end
 	if not ok or not operation.done then
 		message = ok and "abio: the waiter returned before the operation was done" or message
 		abandon(driver, operation, message)
@@ -164,6 +188,38 @@ local function await(driver, operation, seconds)
 	end
 end
 
+local function carry(inner, ok, ...)
+	if not ok or status(inner) ~= "suspended" then
+		return ok, ...
+	end
+	local first, operation, driver = ...
+	if first == FOR_HOST and not protecting[running()] then
+		state.waiter(operation, driver)
+		return carry(inner, resume(inner))
+	end
+	return carry(inner, resume(inner, yield(...)))
+end
+
+-- pcall for functions that wait.  In Lua 5.1 they run in a coroutine of their own, and what they yield
+-- is handed outwards; the waiter of a host runs in the coroutine that the host knows.
+local function protected_call(fn, ...)
+	if main_thread() then
+		return pcall(fn, ...)
+	end
+	local inner, outer, task = create(fn), running(), state.task
+	local own = task and (outer == task.coroutine or protecting[outer] == task)
+	protecting[inner] = own and task or true
+	forwarding[inner] = own and true or forwarding[outer]
+	return carry(inner, resume(inner, ...))
+end
+
+-- Whether this is the task's own coroutine, and not one that it made.
+local function in_task()
+	local now = running()
+	local task = state.task
+	return task ~= nil and (now == task.coroutine or protecting[now] == task)
+end
+
 local function forward(inner, ok, first, ...)
 	if not ok then
 		error(first, 0)
@@ -184,10 +240,14 @@ end
 
 return {
 	WAIT = WAIT,
+	plain = PLAIN,
+	create = create,
 	state = state,
 	await = await,
 	cancel = cancel,
 	refused = refused,
 	main_thread = main_thread,
 	wrap = wrap,
+	pcall = PLAIN and pcall or protected_call,
+	in_task = in_task,
 }

@@ -13,8 +13,10 @@ local new_buffer = require("abio.buffer").new
 local reader = require("abio.reader")
 local blocks = require("abio.blocks")
 local Driver = require("abio.driver").Driver
+local await = require("abio.await")
 
-local hosts = require("abio.await").state.hosts
+local hosts = await.state.hosts
+local pcall = await.pcall
 local core = native.core
 local constants = native.constants
 local raw, memory_text = core.raw, core.memory_text

@@ -21,6 +21,7 @@ local abio = {
 	version = native.version,
 	codes = errors.codes,
 	wrap = await.wrap,
+	pcall = await.pcall,
 	new_driver = driver.create,
 	now = driver.Driver.now,
 	pause = task.pause,

@@ -216,7 +216,7 @@ end
 local function begin(state, op, method, got, asked, lent, ...)
 	local implementation = state.implementation
 	state.pending[op] = state.driver:serve(function(...)
-		returned(state, op, method, got, asked, lent, pcall(function(...)
+		returned(state, op, method, got, asked, lent, await.pcall(function(...)
 			return counted(implementation[method](implementation, ...))
 		end, ...))
 	end, ...)

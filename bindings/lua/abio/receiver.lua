@@ -11,6 +11,7 @@ local new_buffer = require("abio.buffer").new
 
 local raw = native.core.raw
 local wake = await.state.wake
+local pcall = await.pcall
 
 local HIGH = 1048576
 local LOW = 262144

@@ -16,6 +16,7 @@ local Driver = require("abio.driver").Driver
 local core, constants = native.core, native.constants
 local raw, put = core.raw, core.put
 local state = await.state
+local pcall = await.pcall
 local wake = state.wake
 local failure, refused = errors.failure, errors.refused
 local codes = errors.codes

@@ -16,6 +16,8 @@ local unpack = unpack or table.unpack
 local FAILED_MAX = 64
 local SLEEP_MAX = 9e9
 
+local HINT = " (in Lua 5.1 neither pcall nor the iterator of a for loop can wait: use abio.pcall, and a while loop)"
+
 local Task = {}
 Task.__index = Task
 Task.__name = "abio.task"
@@ -37,6 +39,9 @@ end
 
 -- An error that somebody waits for is theirs, the main task's is run's, and an aborted task may fail.
 local function failed(task, message)
+	if not await.plain and type(message) == "string" and message:find("attempt to yield across", 1, true) then
+		message = message .. HINT
+	end
 	task.failure = true
 	task.message = message
 	task.traceback = debug.traceback(task.coroutine)
@@ -74,6 +79,10 @@ local function ended(task, ok, ...)
 end
 
 function Task:continue()
+	-- It may have failed while it waited, and what it waited for came all the same.
+	if self.done then
+		return
+	end
 	local before = state.task
 	state.task = self
 	local arguments = self.arguments
@@ -159,7 +168,7 @@ end
 local function start(driver, serves, fn, ...)
 	local task = setmetatable({
 		driver = driver,
-		coroutine = coroutine.create(fn),
+		coroutine = await.create(fn),
 		arguments = { ... },
 		count = select("#", ...),
 		joiners = {},
@@ -217,7 +226,7 @@ end
 -- is cancelled.
 local function pause()
 	local task = state.task
-	if not task or coroutine.running() ~= task.coroutine then
+	if not await.in_task() then
 		error("pause outside of a task", 2)
 	end
 	yield()

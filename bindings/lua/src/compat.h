@@ -1,5 +1,6 @@
 /*
- * compat.h: one source for Lua 5.4 and for LuaJIT, whose C interface is that of Lua 5.1.
+ * compat.h: one source for Lua 5.1 to 5.4, and for LuaJIT, whose C interface is that of Lua 5.1: a
+ * module that was compiled for one of these two works in the other, so only what both have is used.
  */
 #ifndef ABIO_LUA_COMPAT_H
 #define ABIO_LUA_COMPAT_H
@@ -9,10 +10,22 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#if LUA_VERSION_NUM < 504
+#define lua_newuserdatauv(L, size, values) lua_newuserdata(L, size)
+#endif
+
+#if LUA_VERSION_NUM == 502 || LUA_VERSION_NUM == 503
+/* The one user value of an object is a table. */
+#define lua_setiuservalue(L, index, n) lua_setuservalue(L, index)
+#define lua_getiuservalue(L, index, n) lua_getuservalue(L, index)
+#endif
+
 #if LUA_VERSION_NUM < 502
 
-#define lua_newuserdatauv(L, size, values) lua_newuserdata(L, size)
-/* The one user value of an object is a table. */
+#undef luaL_newlib
+#undef luaL_setmetatable
+#define luaL_newlib(L, functions) (lua_newtable(L), luaL_register(L, NULL, functions))
+#define luaL_setmetatable(L, name) (luaL_getmetatable(L, name), (void)lua_setmetatable(L, -2))
 #define lua_setiuservalue(L, index, n) lua_setfenv(L, index)
 #define lua_getiuservalue(L, index, n) lua_getfenv(L, index)
 

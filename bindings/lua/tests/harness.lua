@@ -61,7 +61,7 @@ end
 
 -- fn(...) must raise a message that matches.
 function harness.raises(pattern, fn, ...)
-	local ok, message = pcall(fn, ...)
+	local ok, message = require("abio").pcall(fn, ...)
 	if ok then
 		error("raised nothing, wanted " .. pattern, 2)
 	end
@@ -75,6 +75,21 @@ function harness.fails(number, value, message, code)
 	end
 	if type(message) ~= "string" or code ~= number then
 		error(("failed with %s (%s), wanted %s"):format(show(code), show(message), show(number)), 2)
+	end
+end
+
+-- Calls body(value) for each value of an iterator that waits.  In Lua 5.1 a `for` loop cannot wait.
+function harness.each(body, iterator, state, value)
+	if require("abio.await").plain then
+		for each in iterator, state, value do
+			body(each)
+		end
+		return
+	end
+	value = iterator(state, value)
+	while value ~= nil do
+		body(value)
+		value = iterator(state, value)
 	end
 end
 

@@ -1,5 +1,5 @@
 /*
- * helper.c: what the tests need of the system and Lua 5.4 does not give: poll(2), a pair
+ * helper.c: what the tests need of the system and Lua does not give: poll(2), a pair
  * of sockets, fork, and a second Lua state that is closed with operations in flight.
  */
 #include <dirent.h>
@@ -10,9 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <lauxlib.h>
-#include <lua.h>
 #include <lualib.h>
+
+#include "compat.h"
 
 __attribute__((visibility("default"))) int luaopen_abio_test_helper(lua_State *L);
 

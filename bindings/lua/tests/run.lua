@@ -2,24 +2,32 @@
 --
 --   lua5.4 bindings/lua/tests/run.lua [PATTERN]        in the top folder, after `make lua`
 --
--- The same with luajit.  ABIO_BACKEND=uring|epoll chooses the backend.  LUA_PATH and LUA_CPATH may
+-- The same with lua5.1, lua5.2, lua5.3 and luajit.  ABIO_BACKEND=uring|epoll chooses the backend.  LUA_PATH and LUA_CPATH may
 -- name another place for the module and its C part; else it is the source tree's.
 
 local here = arg[0]:match("^(.*/)") or "./"
 package.path = here .. "?.lua;" .. package.path .. ";" .. here .. "../?.lua;" .. here .. "../?/init.lua"
-package.cpath = package.cpath .. ";" .. here .. "../../../build/" .. (rawget(_G, "jit") and "luajit" or "lua5.4")
-	.. "/?.so"
+local interpreter = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("%d%.%d")
+package.cpath = package.cpath .. ";" .. here .. "../../../build/" .. interpreter .. "/?.so"
 
 -- The C helper is built where all outputs are, next to the C module it is tested with.
 local function build_helper()
-	local core = package.searchpath and package.searchpath("abio.core", package.cpath)
-	local folder = core and core:match("^(.*)/abio/core%.so$")
-	if not folder or rawget(_G, "jit") then
+	local folder
+	for template in package.cpath:gmatch("[^;]+") do
+		local path = template:gsub("%?", "abio/core")
+		local file = io.open(path)
+		if file then
+			file:close()
+			folder = path:match("^(.*)/abio/core%.so$")
+			break
+		end
+	end
+	if not folder or interpreter == "luajit" then
 		return
 	end
 	local output = folder .. "/abio_test_helper.so"
-	local command = "test %s -nt %s || cc -std=gnu11 -O1 -fPIC -shared -I/usr/include/lua5.4 -o %s %s"
-	os.execute(command:format(output, here .. "helper.c", output, here .. "helper.c"))
+	local command = "test %s -nt %s || cc -std=gnu11 -O1 -fPIC -shared -I/usr/include/%s -I%s../src -o %s %s"
+	os.execute(command:format(output, here .. "helper.c", interpreter, here, output, here .. "helper.c"))
 	package.cpath = folder .. "/?.so;" .. package.cpath
 end
 

@@ -23,7 +23,7 @@ local function together(...)
 	local tasks, failure = {}, nil
 	for index, fn in ipairs({ ... }) do
 		tasks[index] = abio.spawn(function()
-			local done, message = pcall(fn)
+			local done, message = abio.pcall(fn)
 			if not done and not failure then
 				failure = message
 				for _, other in ipairs(tasks) do
@@ -148,9 +148,9 @@ case("iterates over lines", function(near, far)
 	send(far, "a\nb\nc\n")
 	far:close()
 	local lines = {}
-	for line in near:lines("L") do
+	harness.each(function(line)
 		lines[#lines + 1] = line
-	end
+	end, near:lines("L"))
 	equal(table.concat(lines), "a\nb\nc\n")
 end)
 
@@ -393,9 +393,9 @@ end, "duplex")
 
 case("a hundred questions and answers in lines", function(near, far)
 	together(function()
-		for line in far:lines("l") do
+		harness.each(function(line)
 			send(far, line:upper(), "\n")
-		end
+		end, far:lines("l"))
 		far:close()
 	end, function()
 		for index = 1, 100 do

@@ -28,9 +28,9 @@ test("connect, accept, addresses, echo", function()
 	abio.run(function()
 		local server = abio.spawn(function()
 			local stream = ok(listener:accept())
-			for line in stream:lines("L") do
+			harness.each(function(line)
 				ok(stream:write(line))
-			end
+			end, stream:lines("L"))
 			stream:close()
 		end)
 		local client = ok(abio.connect("127.0.0.1", port))
@@ -363,9 +363,9 @@ test("500 connections, each with a task at both ends", function()
 					return
 				end
 				abio.spawn(function()
-					for line in stream:lines("L") do
+					harness.each(function(line)
 						stream:write(line)
-					end
+					end, stream:lines("L"))
 					stream:close()
 				end)
 			end

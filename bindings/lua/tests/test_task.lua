@@ -2,6 +2,7 @@
 
 local harness = require("harness")
 local abio = require("abio")
+local await = require("abio.await")
 
 local test, equal, raises, fails, ok = harness.test, harness.equal, harness.raises, harness.fails, harness.ok
 local codes = abio.codes
@@ -81,7 +82,7 @@ test("an error is raised by join, as it was", function()
 				abio.sleep(0)
 				error(message, 0)
 			end)
-			local joined, got = pcall(task.join, task)
+			local joined, got = abio.pcall(task.join, task)
 			equal(joined, false)
 			equal(got, message)
 			equal(task:status(), "failed")
@@ -272,7 +273,7 @@ end)
 
 test("pcall around waits, and errors in nested calls", function()
 	abio.run(function()
-		local done, value = pcall(function()
+		local done, value = abio.pcall(function()
 			abio.sleep(0)
 			return "inner"
 		end)
@@ -313,9 +314,49 @@ test("10,000 tasks that sleep", function()
 	equal(count, 10000)
 end)
 
+test("abio.pcall waits, catches, and gives everything back", function()
+	abio.run(function()
+		local function nested(value)
+			local done, message = abio.pcall(function()
+				abio.pause()
+				abio.sleep(0)
+				error(value, 0)
+			end)
+			abio.sleep(0)
+			return done, message, nil
+		end
+		equal(select("#", abio.pcall(nested, 7)), 4)
+		equal(select(3, abio.pcall(nested, 7)), 7)
+		equal(select(2, abio.pcall(nested, 7)), false)
+		local generator = abio.wrap(function()
+			abio.pcall(function()
+				abio.sleep(0)
+				coroutine.yield("one")
+			end)
+			coroutine.yield("two")
+		end)
+		equal(generator(), "one")
+		equal(generator(), "two")
+	end)
+	equal(select("#", abio.pcall(select, 2, nil, nil, nil)), 3)
+end)
+
+test("where a for loop cannot wait, the error says what to do", function()
+	if await.plain then
+		harness.skip("it can")
+	end
+	local late = 0
+	raises("use abio.pcall, and a while loop", abio.run, function()
+		for _ in function() return abio.sleep(0) end do
+			late = late + 1
+		end
+	end)
+	equal(late, 0)
+end)
+
 test("to-be-closed variables close what they hold", function()
-	if rawget(_G, "jit") then
-		harness.skip("LuaJIT has no to-be-closed variables")
+	if rawget(_G, "jit") or _VERSION < "Lua 5.4" then
+		harness.skip("there are no to-be-closed variables")
 	end
 	harness.write_file("tbc", "text")
 	local script = [[
