@@ -85,6 +85,8 @@ def argument_causes(desc: Description, function: Function) -> list[str]:
         kind = arg.type
         if kind.kind in ("in_bytes", "out_bytes", "in_array", "inout_array"):
             causes.append(f"`{arg.name}` is NULL and `{kind.length}` is not 0")
+            if kind.of == "iovec":
+                causes.append("a piece's `base` is NULL and its length is not 0")
         elif kind.kind == "flags":
             causes.append(f"`{arg.name}` has a bit that is not known")
         elif kind.kind in ("out_struct", "in_struct", "lent_struct"):
@@ -94,6 +96,8 @@ def argument_causes(desc: Description, function: Function) -> list[str]:
             causes.append(f"`{arg.name}` is {null}shorter than its first release{inner}")
         elif kind.kind in ("out", "in", "inout", "tables"):
             causes.append(f"`{arg.name}` is NULL")
+        elif kind.kind == "also_buffer":
+            causes.append(f"`{arg.name}` wraps memory for another driver")
         elif kind.kind == "events":
             causes.append("`events` is NULL, `stride` too small or no multiple of 8, `capacity` 0")
     return causes
@@ -118,6 +122,12 @@ def implied(desc: Description, function: Function) -> list[tuple[str, str]]:
             )
             found.append(("CLOSED", ended))
     for arg in function.args[1:]:
+        if arg.type.kind == "also_io":
+            found.append(("CLOSED", f"the io or `{arg.name}` is closed or closing"))
+        elif arg.type.kind == "also_buffer":
+            found.append(
+                ("CLOSED", f"the io is closed or closing, or `{arg.name}` wraps memory for a driver that is closed")
+            )
         if arg.type.kind in ("also_io", "also_buffer"):
             found.append(("HANDLE", f"`{handle.name if handle else ''}` or `{arg.name}` is not a live handle of its kind"))
     if function.is_slot:
@@ -178,7 +188,7 @@ def returns(function: Function) -> list[str]:
                 "an error (no event), or ABIO_PENDING: the event follows."
             )
         return lines
-    return [] if "Returns" in function.doc else ["Returns 0."]
+    return []
 
 
 def thread(function: Function) -> str:
@@ -241,7 +251,7 @@ def returned(function: Function) -> list[str]:
 def event_lines(function: Function) -> list[str]:
     """What its events bring."""
     own = [p for p in paragraphs(function) if p.startswith(EVENTS)]
-    if not any("progress" in p for p in own):
+    if own and not any("progress" in p for p in own):
         own.append("Its `progress` is 0.")
     return own + ["It carries the `token` that was given at the start; abio_event tells of its fields."]
 

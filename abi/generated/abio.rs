@@ -384,11 +384,11 @@ pub struct abio_address {
     pub size: u32,
     /// ABIO_FAMILY_*
     pub family: u32,
-    /// TCP port, host byte order; else 0
+    /// of TCP and UDP: 0 to 65535, host byte order; else 0
     pub port: u32,
     /// IPv6 scope id (interface index); else 0
     pub scope: u32,
-    /// bytes used in data
+    /// bytes used in data: 4, 16, or those of the path
     pub length: u32,
     /// 4 or 16 bytes of IP address, or a Unix path without terminator
     pub data: [u8; 108],
@@ -419,7 +419,7 @@ pub struct abio_driver_options {
     /// io_uring: completion entries, at least `entries`; 0: 4096.  A smaller queue costs speed,
     /// never events
     pub completions: u32,
-    /// most worker threads for files and names; 0: 4
+    /// most worker threads for files and names, at most 64; 0: 4
     pub workers: u32,
 }
 const _: () = assert!(core::mem::size_of::<abio_driver_options>() == 24);
@@ -960,6 +960,7 @@ pub struct abio_api_table {
     pub head: abio_table_head,
     /// Tells which library this is: version, the description's hash, and the number of this loaded
     /// copy.
+    /// Returns 0.
     pub abi_info: unsafe extern "C" fn(info: *mut abio_abi) -> i32,
     /// The symbolic name of a code: "ABIO_E_BUSY", "ENOENT", "ABIO_WOULD_BLOCK".
     /// Returns a static string, never NULL; "ABIO_UNKNOWN" for a code nobody knows.
@@ -972,12 +973,14 @@ pub struct abio_api_table {
     pub error_kind: unsafe extern "C" fn(code: i32) -> i32,
     /// Stores the clock that all times of the library are measured on: CLOCK_MONOTONIC, in
     /// nanoseconds.
+    /// Returns 0.
     pub clock: unsafe extern "C" fn(now_ns: *mut i64) -> i32,
-    /// Makes a driver: an event queue over a backend, and one fd a host can watch.
-    /// Options may be NULL.  The driver is the host's until abio_driver_close or
-    /// abio_driver_abandon.
+    /// Makes a driver: an event queue over a backend, and one fd a host can watch.  Which backend
+    /// it has, and why, abio_driver_info tells.
+    /// The driver is the host's until abio_driver_close or abio_driver_abandon.
     /// It is pinned to a thread later, by the first call that starts, polls or waits; creating it
     /// does not pin.
+    /// Returns 0 and stores the driver.
     pub driver_create: unsafe extern "C" fn(options: *const abio_driver_options, driver: *mut abio_driver) -> i32,
     /// The one descriptor a host watches for reading, the same for the life of the driver.  It
     /// belongs to the library: never read, write or close it.
@@ -1016,7 +1019,7 @@ pub struct abio_api_table {
     /// The terminal events come through poll and wait as always; when the last is delivered and the
     /// last descriptor closed, abio_driver_close succeeds.
     /// When the owner thread is dead, any thread may shut down, poll and close.
-    /// Returns the number of operations still in flight.
+    /// Returns the number of operations still in flight, the library's own included.
     pub driver_shutdown: unsafe extern "C" fn(driver: abio_driver) -> i32,
     /// Frees an idle driver and closes the ios that are still open on it; their handles answer
     /// ABIO_E_CLOSED until they are released.  Never blocks.
@@ -1024,13 +1027,15 @@ pub struct abio_api_table {
     /// Returns 0.
     pub driver_close: unsafe extern "C" fn(driver: abio_driver) -> i32,
     /// Gives the driver up at once.  Memory that the system may still write to is leaked on
-    /// purpose, and buffers of operations in flight must never be used again.
+    /// purpose, and buffers of operations in flight must never be used again.  Events that are
+    /// undelivered are dropped.
     /// For a process that is about to end, and for the child of a fork, where it closes the
     /// inherited descriptors and touches nothing of the parent's.
     /// Returns 0.
     pub driver_abandon: unsafe extern "C" fn(driver: abio_driver) -> i32,
     /// Tells the backend, why it was chosen, and how much is going on.  The two counts are exact
     /// only on the owner's thread.
+    /// Returns 0.
     pub driver_info: unsafe extern "C" fn(driver: abio_driver, info: *mut abio_driver_state) -> i32,
     /// Adds a reference.
     /// Returns 0.
@@ -1055,7 +1060,8 @@ pub struct abio_api_table {
     /// ABIO_E_CANCELED, or with its own result if that came first; `progress` counts what was
     /// moved.
     /// Opening, connecting, resolving and timers are cancelled through the driver.
-    /// Returns how many operations were asked; 0 when none was in flight.
+    /// Returns how many operations were asked; 0 when none was in flight, or all had been asked
+    /// before.
     pub cancel: unsafe extern "C" fn(handle: u64, token: u64) -> i32,
     /// Tells whether an object has a trait, what it can do there, and gives the trait's table.
     /// Returns 0.
@@ -1063,27 +1069,27 @@ pub struct abio_api_table {
     /// Tells what an io is: its kind, descriptor, driver, and a socket's addresses.
     /// Returns 0.
     pub info: unsafe extern "C" fn(io: abio_io, info: *mut abio_io_info) -> i32,
-    /// Opens a file.  `path` is `length` bytes (1 to 4095) without a zero byte; it is copied.
-    /// Options may be NULL: read only.
+    /// Opens a file.  `path` is `length` bytes (1 to 4095) without a zero byte; a relative one is
+    /// of the directory that the process has when the system looks it up.
     /// A regular file, block device or directory becomes an ABIO_KIND_FILE; a FIFO or character
     /// device an ABIO_KIND_PIPE.  A FIFO opens at once: for reading without a writer, for writing
     /// without a reader it fails with -ENXIO.
     /// The event brings the io in `handle` (ABIO_EVENT_HANDLE), its result is 0.
     pub open: unsafe extern "C" fn(driver: abio_driver, path: *const c_void, length: u32, options: *const abio_open_options, token: u64) -> i32,
-    /// Connects a stream socket to an IPv4, IPv6 or Unix address.  Options may be NULL.
+    /// Connects a stream socket to an IPv4, IPv6 or Unix address.
     /// TCP_NODELAY is set unless ABIO_CONNECT_DELAY is given.
     /// The event brings the io in `handle` (ABIO_EVENT_HANDLE), its result is 0.
     pub connect: unsafe extern "C" fn(driver: abio_driver, address: *const abio_address, options: *const abio_connect_options, token: u64) -> i32,
     /// Makes a listening socket bound to `address` (port 0: one the system picks, see abio_info).
-    /// Options may be NULL.
     /// SO_REUSEADDR is set on TCP.  A Unix path is created by it and is not removed on close.
     /// Returns 0 and stores the io.
     pub listen: unsafe extern "C" fn(driver: abio_driver, address: *const abio_address, options: *const abio_listen_options, io: *mut abio_io) -> i32,
     /// Looks up the addresses of a host name, on a worker thread; a numeric address needs none.
-    /// `name` is `length` bytes (0 to 255) and is copied; `port` 0 to 65535 is put into every
-    /// address.
-    /// The event's result is the number of addresses; `data` is the first of that many struct
-    /// abio_address, a view valid until the next poll or wait begins.
+    /// `name` is `length` bytes, 0 to 255: an empty one is this machine alone, or with
+    /// ABIO_RESOLVE_PASSIVE all of its addresses.  `port` is put into every address.
+    /// The event's result is the number of addresses, at most 32; it has ABIO_EVENT_VIEW, and
+    /// `data` is the first of that many struct abio_address, valid until the next poll or wait
+    /// begins.
     /// A cancelled look-up ends at once; its worker is left to finish alone.
     pub resolve: unsafe extern "C" fn(driver: abio_driver, name: *const c_void, length: u32, port: u32, flags: u32, token: u64) -> i32,
     /// Makes an io of a descriptor the host has.  `kind` is ABIO_KIND_AUTO, or the kind it must be.
@@ -1100,20 +1106,23 @@ pub struct abio_api_table {
     /// Returns 0 and stores the io.
     pub adopt: unsafe extern "C" fn(driver: abio_driver, fd: i32, kind: u32, flags: u32, io: *mut abio_io) -> i32,
     /// Takes the descriptor back out of an idle io.  The io is closed by it; the descriptor is the
-    /// host's, as it was before abio_adopt but for the position of a file.
+    /// host's, as it was before abio_adopt but for the position of a file.  One that the library
+    /// made is close-on-exec, and O_NONBLOCK unless it is a file's.
     /// Returns 0 and stores the descriptor.
     pub detach: unsafe extern "C" fn(io: abio_io, fd: *mut i32) -> i32,
     /// Gives an idle io to another driver, of this thread or another: accept on one, serve on
     /// another.
-    /// The old handle answers ABIO_E_CLOSED from now on and is released by the host; the new one
-    /// belongs to the other driver's thread and has one reference.
+    /// On failure nothing has changed.  The old handle answers ABIO_E_CLOSED from now on and is
+    /// released by the host; the new one belongs to the other driver's thread and has one
+    /// reference.
     /// Returns 0 and stores the new handle.
     pub r#move: unsafe extern "C" fn(io: abio_io, to: u64, moved: *mut abio_io) -> i32,
     /// Makes a pipe: what is written to `writer` is read from `reader`.
     /// Returns 0 and stores both ios.
     pub pipe: unsafe extern "C" fn(driver: abio_driver, flags: u32, reader: *mut abio_io, writer: *mut abio_io) -> i32,
-    /// An event with result 0 after `after_ns` nanoseconds (>= 0), never earlier.  Timers are
-    /// behind the driver's fd like everything else.  Cancelled through the driver.
+    /// Asks for an event after `after_ns` nanoseconds, never earlier.  Timers are behind the
+    /// driver's fd like everything else.  They are cancelled through the driver.
+    /// The event's result is 0.
     pub timer: unsafe extern "C" fn(driver: abio_driver, after_ns: i64, flags: u32, token: u64) -> i32,
     /// Waits until the object is ready for any of `interest` (at least one bit), holding no memory
     /// of the host's.  Any number may wait at once.
@@ -1128,11 +1137,13 @@ pub struct abio_api_table {
     /// library's; stop watching before closing the io.
     /// Returns 0.
     pub ready_fd: unsafe extern "C" fn(io: abio_io, interest: u32, fd: *mut i32, events: *mut u32) -> i32,
-    /// Reads what is there now into borrowed memory.
+    /// Reads what is there now, into memory that is borrowed for the call.
     /// Returns the number of bytes; 0 at the end of the stream (or for length 0).
     pub try_read: unsafe extern "C" fn(io: abio_io, data: *mut c_void, length: u32, flags: u32) -> i32,
-    /// As abio_try_read, into several pieces of memory in turn.  More than 1024 pieces are clamped
-    /// to the first 1024.
+    /// As abio_try_read, into several pieces of memory in turn, by one system call where the io has
+    /// ABIO_CAP_VECTORED, else into the first piece alone.  More than 1024 pieces are clamped to
+    /// the first 1024.
+    /// Returns the number of bytes; 0 at the end of the stream (or without room).
     pub try_readv: unsafe extern "C" fn(io: abio_io, iovecs: *const abio_iovec, count: u32, flags: u32) -> i32,
     /// Reads at least one byte and at most `length` (clamped to 0x7ffff000; on a file one operation
     /// moves at most 1 MiB) into `data`, which belongs to the library from acceptance until the
@@ -1140,21 +1151,26 @@ pub struct abio_api_table {
     /// The event's result and progress are the number of bytes; 0 at the end.  A length of 0 ends
     /// at once with 0, which is then not the end.
     pub read: unsafe extern "C" fn(io: abio_io, data: *mut c_void, length: u32, flags: u32, token: u64) -> i32,
-    /// As abio_read, into several pieces of memory in turn, by one system call.  The array is
-    /// copied at start, only the memory it points to is lent.  More than 1024 pieces are clamped to
-    /// the first 1024.
+    /// As abio_read, into several pieces of memory in turn, by one system call where the io has
+    /// ABIO_CAP_VECTORED, else into the first piece alone.  The array is copied at start, only the
+    /// memory it points to is lent.  More than 1024 pieces are clamped to the first 1024.
+    /// The event's result and progress are the number of bytes; 0 at the end, or without room.
     pub readv: unsafe extern "C" fn(io: abio_io, iovecs: *const abio_iovec, count: u32, flags: u32, token: u64) -> i32,
-    /// Reads exactly `length` bytes.  The event's result is `length`; on any error and on cancel
-    /// `progress` says how many bytes are in `data`, and a new read_exact for the rest continues.
-    /// With ABIO_START_INLINE it returns ABIO_PENDING unless everything was there at once.
+    /// Reads exactly `length` bytes.  With ABIO_START_INLINE it returns ABIO_PENDING unless
+    /// everything was there at once.
+    /// The event's result is `length`; on any error and on cancel `progress` says how many bytes
+    /// are in `data`, and a new read_exact for the rest continues.
     pub read_exact: unsafe extern "C" fn(io: abio_io, data: *mut c_void, length: u32, flags: u32, token: u64) -> i32,
-    /// Writes what fits now from borrowed memory.
-    /// Returns the number of bytes.  Never raises SIGPIPE.
+    /// Writes what fits now, from memory that is borrowed for the call.  Never raises SIGPIPE.
+    /// Returns the number of bytes.
     pub try_write: unsafe extern "C" fn(io: abio_io, data: *const c_void, length: u32, flags: u32) -> i32,
-    /// As abio_try_write, from several pieces of memory in turn.  More than 1024 pieces are clamped
+    /// As abio_try_write, from several pieces of memory in turn, by one system call where the io
+    /// has ABIO_CAP_VECTORED, else from the first piece alone.  More than 1024 pieces are clamped
     /// to the first 1024.
+    /// Returns the number of bytes.
     pub try_writev: unsafe extern "C" fn(io: abio_io, iovecs: *const abio_iovec, count: u32, flags: u32) -> i32,
     /// Asks whether everything that abio_put took has reached the system.
+    /// Nothing is held back for a file.
     /// Returns 0 when it has.
     pub try_flush: unsafe extern "C" fn(io: abio_io) -> i32,
     /// Writes at least one byte and at most `length` (clamped to 0x7ffff000; on a file one
@@ -1162,12 +1178,15 @@ pub struct abio_api_table {
     /// is delivered.  What abio_put took before goes first.
     /// The event's result and progress are the number of bytes.  Never raises SIGPIPE.
     pub write: unsafe extern "C" fn(io: abio_io, data: *const c_void, length: u32, flags: u32, token: u64) -> i32,
-    /// As abio_write, from several pieces of memory in turn, by one system call.  The array is
-    /// copied at start.  More than 1024 pieces are clamped to the first 1024.
+    /// As abio_write, from several pieces of memory in turn, by one system call where the io has
+    /// ABIO_CAP_VECTORED, else from the first piece alone.  The array is copied at start, only the
+    /// memory it points to is lent.  More than 1024 pieces are clamped to the first 1024.
+    /// The event's result and progress are the number of bytes.
     pub writev: unsafe extern "C" fn(io: abio_io, iovecs: *const abio_iovec, count: u32, flags: u32, token: u64) -> i32,
-    /// Writes all `length` bytes.  The event's result is `length`; on any error and on cancel
-    /// `progress` says how many bytes are gone, and a new write_all of the rest continues.
-    /// With ABIO_START_INLINE it returns ABIO_PENDING unless everything fitted at once.
+    /// Writes all `length` bytes.  With ABIO_START_INLINE it returns ABIO_PENDING unless everything
+    /// fitted at once.
+    /// The event's result is `length`; on any error and on cancel `progress` says how many bytes
+    /// are gone, and a new write_all of the rest continues.
     pub write_all: unsafe extern "C" fn(io: abio_io, data: *const c_void, length: u32, flags: u32, token: u64) -> i32,
     /// Ends when everything that abio_put took before has reached the system; not durability, see
     /// abio_sync.  Any number may wait.
@@ -1178,13 +1197,13 @@ pub struct abio_api_table {
     /// pipe's writer it closes nothing but flushes.
     /// The event's result is 0, or an error.
     pub shutdown: unsafe extern "C" fn(io: abio_io, flags: u32, token: u64) -> i32,
-    /// Stays armed and delivers the stream as it arrives: each piece is an event with
-    /// ABIO_EVENT_MORE and ABIO_EVENT_VIEW, `data` and `result` saying where and how much; the
-    /// bytes are the library's and valid until the next poll or wait begins.  No memory is held
-    /// while nothing arrives.
-    /// The terminal event has result 0 at the end of the stream, else an error.  A cancel delivers
-    /// first what has arrived.  It is the stream's reader: other reads answer ABIO_E_BUSY
-    /// meanwhile.
+    /// Stays armed and delivers the stream as it arrives.  The bytes are the library's and valid
+    /// until the next poll or wait begins.  No memory is held while nothing arrives.
+    /// It is the stream's reader: other reads answer ABIO_E_BUSY meanwhile.  A cancel delivers
+    /// first what has arrived.  abio_receive_pause holds it back.
+    /// The event of each piece has ABIO_EVENT_MORE and ABIO_EVENT_VIEW, `data` and `result` saying
+    /// where and how much; its `progress` is all that has come so far.
+    /// The terminal event has result 0 at the end of the stream, else an error.
     pub receive: unsafe extern "C" fn(io: abio_io, flags: u32, token: u64) -> i32,
     /// Stops a receive from taking more: what the library already took, at most one piece, still
     /// comes; the rest waits in the system, so the peer feels it.
@@ -1193,12 +1212,12 @@ pub struct abio_api_table {
     /// Lets a paused receive go on.
     /// Returns 0; also when it is not paused.
     pub receive_resume: unsafe extern "C" fn(io: abio_io) -> i32,
-    /// Copies bytes to be written, all puts of a turn of the host's loop in one go, at the next
-    /// poll, wait or submit.  The memory is the host's again at return.  There is no event for
-    /// success: abio_flush drains, close flushes.  An error of the transport sticks: every later
-    /// put, flush and close reports it.
-    /// Returns the number of bytes taken: less than `length` when the high-water mark (256 KiB) is
-    /// near.
+    /// Copies bytes to be written.  All puts of a turn of the host's loop are written in one go, at
+    /// the next poll, wait or submit.  The memory is the host's again at return.  There is no event
+    /// for success: abio_flush drains, close flushes.  An error of the transport sticks: every
+    /// later put, flush and close reports it.
+    /// Returns the number of bytes taken: less than `length` when the high-water mark (256 KiB, or
+    /// the capacity of a buffered writer) is near.
     pub put: unsafe extern "C" fn(io: abio_io, data: *const c_void, length: u32) -> i32,
     /// Reads at `offset` what the system has in memory, without waiting for a device.  A hint:
     /// WOULD_BLOCK can come for no visible reason; then start abio_read_at.
@@ -1208,19 +1227,24 @@ pub struct abio_api_table {
     /// `data`, which belongs to the library until the terminal event is delivered.
     /// The event's result and progress are the number of bytes; 0 at or past the end.
     pub read_at: unsafe extern "C" fn(io: abio_io, data: *mut c_void, length: u32, offset: u64, flags: u32, token: u64) -> i32,
-    /// Reads exactly `length` bytes at `offset`.  The event's result is `length`; on error and
-    /// cancel `progress` says how many bytes are in `data`.
+    /// Reads exactly `length` bytes at `offset`.
+    /// The event's result is `length`; on error and cancel `progress` says how many bytes are in
+    /// `data`.
     pub read_at_exact: unsafe extern "C" fn(io: abio_io, data: *mut c_void, length: u32, offset: u64, flags: u32, token: u64) -> i32,
-    /// As abio_read_at, into several pieces of memory in turn, by one system call.  The array is
-    /// copied at start.  More than 1024 pieces are clamped to the first 1024.
+    /// As abio_read_at, into several pieces of memory in turn, by one system call where the io has
+    /// ABIO_CAP_VECTORED, else into the first piece alone.  The array is copied at start, only the
+    /// memory it points to is lent.  More than 1024 pieces are clamped to the first 1024.
+    /// The event's result and progress are the number of bytes; 0 at or past the end, or without
+    /// room.
     pub readv_at: unsafe extern "C" fn(io: abio_io, iovecs: *const abio_iovec, count: u32, offset: u64, flags: u32, token: u64) -> i32,
     /// Writes at most `length` bytes (at most 1 MiB in one operation) at `offset`, 0 to 2^63-1,
     /// from `data`, which must not change until the terminal event is delivered.  A file opened
     /// with ABIO_OPEN_APPEND ignores the offset.
     /// The event's result and progress are the number of bytes.
     pub write_at: unsafe extern "C" fn(io: abio_io, data: *const c_void, length: u32, offset: u64, flags: u32, token: u64) -> i32,
-    /// Writes all `length` bytes at `offset`.  The event's result is `length`; on error and cancel
-    /// `progress` says how many bytes are written.
+    /// Writes all `length` bytes at `offset`.
+    /// The event's result is `length`; on error and cancel `progress` says how many bytes are
+    /// written.
     pub write_at_all: unsafe extern "C" fn(io: abio_io, data: *const c_void, length: u32, offset: u64, flags: u32, token: u64) -> i32,
     /// Makes what was written durable (fsync), or with ABIO_SYNC_DATA what is needed to read it
     /// back (fdatasync).  It orders nothing: only writes whose terminal event has come before are
@@ -1230,8 +1254,8 @@ pub struct abio_api_table {
     /// Takes a connection that is waiting.
     /// Returns 0 and stores the io.
     pub try_accept: unsafe extern "C" fn(io: abio_io, flags: u32, accepted: *mut abio_io) -> i32,
-    /// Waits for a connection.  The event brings the io in `handle` (ABIO_EVENT_HANDLE), its result
-    /// is 0.  Any number of accepts may wait; each takes one connection.
+    /// Waits for a connection.  Any number of accepts may wait; each takes one connection.
+    /// The event brings the io in `handle` (ABIO_EVENT_HANDLE), its result is 0.
     pub accept: unsafe extern "C" fn(io: abio_io, flags: u32, token: u64) -> i32,
     /// Makes a datagram socket (UDP or Unix), bound to `local` unless that is NULL, and connected
     /// to `peer` unless that is NULL: then it takes datagrams from there alone, and abio_write and
@@ -1239,8 +1263,9 @@ pub struct abio_api_table {
     /// family.
     /// Beside Datagram it has the traits Ready, Read, Write, OwnedRead and OwnedWrite, without
     /// their exact and all forms: each transfer is one message, in the same line as
-    /// abio_receive_from and abio_send_to, and a transfer of length 0 moves none.  A Unix path is
-    /// created by `local` and is not removed on close.
+    /// abio_receive_from and abio_send_to, and a transfer of length 0 moves none.  A read with
+    /// ABIO_START_INLINE of a message that is cut returns ABIO_PENDING, for only the event can say
+    /// so.  A Unix path is created by `local` and is not removed on close.
     /// Returns 0 and stores the io.
     pub datagram: unsafe extern "C" fn(driver: abio_driver, local: *const abio_address, peer: *const abio_address, flags: u32, io: *mut abio_io) -> i32,
     /// Gives BufRead to anything that reads: a new io with a buffer of `capacity` bytes (at most
@@ -1278,7 +1303,8 @@ pub struct abio_api_table {
     pub copy: unsafe extern "C" fn(io: abio_io, sink: abio_io, limit: u64, flags: u32, token: u64) -> i32,
     /// Makes an io that the host implements: `impls` are `count` pointers to abio_<trait>_impl
     /// tables, one for each trait at most, which are copied.  Everything that is not implemented is
-    /// provided: the io works wherever a native one does.  `user` is passed to every slot.
+    /// provided, but for abio_receive, which abio_buf_reader over it gives: the io works wherever a
+    /// native one does.  `user` is passed to every slot.
     /// When it is closed, by abio_close, its last release or abio_driver_shutdown, an event with
     /// ABIO_EVENT_RELEASED, `token` and `data` = `user` follows, exactly once: nothing is called
     /// any more.  Until then abio_driver_close answers ABIO_E_BUSY, so that no `user` is lost; only
@@ -1345,19 +1371,25 @@ pub struct abio_api_table {
     /// initialised, and moves `filled` and `initialized`.
     /// Returns the number of bytes; 0 at the end of the stream (or without room).
     pub try_read_buf: unsafe extern "C" fn(io: abio_io, buf: *mut abio_readbuf, flags: u32) -> i32,
-    /// As abio_try_read_buf, into several in turn, by one system call.  More than 1024 are clamped
-    /// to the first 1024.
-    /// Returns the number of bytes.
+    /// As abio_try_read_buf, into several in turn, by one system call where the io has
+    /// ABIO_CAP_VECTORED, else into the first alone.  More than 1024 are clamped to the first 1024.
+    /// Returns the number of bytes in all of them; 0 at the end of the stream (or without room).
     pub try_read_bufv: unsafe extern "C" fn(io: abio_io, bufs: *mut abio_readbuf, count: u32, flags: u32) -> i32,
-    /// As abio_read, behind what `buf` holds already.  The struct is copied: when the event comes
-    /// with a result n, the host adds n to `filled` and raises `initialized` to at least that.
-    /// What lies behind is as it was.
+    /// As abio_read, behind what `buf` holds already.  The struct is copied; what lies behind the
+    /// bytes that come is left as it was.
+    /// The event's result and progress are the number of bytes, which the host adds to `filled`,
+    /// and then raises `initialized` to at least that; 0 at the end, or without room.
     pub read_buf: unsafe extern "C" fn(io: abio_io, buf: *const abio_readbuf, flags: u32, token: u64) -> i32,
-    /// As abio_read_buf, into several in turn, by one system call.  The result is the sum; the host
-    /// distributes it.  More than 1024 are clamped to the first 1024.
+    /// As abio_read_buf, into several in turn, by one system call where the io has
+    /// ABIO_CAP_VECTORED, else into the first alone.  The array is copied at start.  More than 1024
+    /// are clamped to the first 1024.
+    /// The event's result and progress are the number of bytes in all of them, which the host
+    /// distributes; 0 at the end, or without room.
     pub read_bufv: unsafe extern "C" fn(io: abio_io, bufs: *const abio_readbuf, count: u32, flags: u32, token: u64) -> i32,
     /// As abio_read_exact, filling all the room there is behind what `buf` holds already.  The
-    /// event's result is that room; `progress` says how much arrived, on error and cancel too.
+    /// struct is copied.
+    /// The event's result is that room; `progress` says how much arrived, on error and cancel too,
+    /// which the host adds to `filled`.
     pub read_buf_exact: unsafe extern "C" fn(io: abio_io, buf: *const abio_readbuf, flags: u32, token: u64) -> i32,
     /// Reads to the end of the stream, behind what `into` holds already.  The buffer's capacity is
     /// the limit.  A buffer that is full waits for one byte more, to know whether this is the end;
@@ -1365,30 +1397,37 @@ pub struct abio_api_table {
     /// The event brings the buffer home (ABIO_EVENT_BUFFER); its result and progress are the number
     /// of bytes read.  Cancelled or failed, it is continued by another.
     pub read_to_end: unsafe extern "C" fn(io: abio_io, into: abio_buffer, flags: u32, token: u64) -> i32,
-    /// Writes all bytes of several pieces of memory in turn.  The array is copied at start.  The
-    /// event's result is their sum; on error and cancel `progress` says how many bytes are gone.
+    /// Writes all bytes of several pieces of memory in turn.  The array is copied at start, only
+    /// the memory it points to is lent.
+    /// The event's result is their sum; on error and cancel `progress` says how many bytes are
+    /// gone.
     pub write_allv: unsafe extern "C" fn(io: abio_io, iovecs: *const abio_iovec, count: u32, flags: u32, token: u64) -> i32,
     /// As abio_fill_buf, without waiting.
-    /// Returns the number of bytes and stores where they are; 0 at the end of the stream.
+    /// Returns the number of bytes and stores where they are; 0, and NULL, at the end of the
+    /// stream.
     pub try_fill_buf: unsafe extern "C" fn(io: abio_io, data: *mut *const c_void) -> i32,
     /// The first `count` bytes of what abio_fill_buf gave are done with: the next read or fill
     /// begins behind them.  The view ends with its last byte.
     /// Returns 0.
     pub consume: unsafe extern "C" fn(io: abio_io, count: u32) -> i32,
-    /// Waits until there is something to read, and tells where it is: the event has
-    /// ABIO_EVENT_VIEW, `data` and `result` saying where and how much; 0 at the end of the stream.
-    /// Nothing is consumed, and `progress` is 0: until abio_consume another fill or read gives the
-    /// same bytes.  While nothing is there no memory is held.  With ABIO_START_INLINE the answer is
-    /// how many bytes there are, and abio_try_fill_buf tells where.
+    /// Waits until there is something to read, and tells where it is.  Nothing is consumed: until
+    /// abio_consume another fill or read gives the same bytes.  While nothing is there no memory is
+    /// held.  With ABIO_START_INLINE the answer is how many bytes there are, and abio_try_fill_buf
+    /// tells where.
     /// The view lives until its last byte is consumed, the next fill or read ends, or the io is
     /// released or its driver closed; abio_close does not end it.
     /// Cancelled, it loses nothing: what has arrived is there for the next.
+    /// The event has ABIO_EVENT_VIEW, `data` and `result` saying where and how much; 0 at the end
+    /// of the stream, without a view.  Its `progress` is 0.
     pub fill_buf: unsafe extern "C" fn(io: abio_io, flags: u32, token: u64) -> i32,
     /// Reads up to and with the next `byte`, or to the end of the stream, behind what `into` holds
-    /// already.  The event brings the buffer home (ABIO_EVENT_BUFFER); its result and progress are
-    /// the number of bytes added: 0 at the end.  Cancelled or failed, it is continued by another.
+    /// already.  Cancelled or failed, it is continued by another.
+    /// The event brings the buffer home (ABIO_EVENT_BUFFER); its result and progress are the number
+    /// of bytes added: 0 at the end.
     pub read_until: unsafe extern "C" fn(io: abio_io, byte: u32, into: abio_buffer, flags: u32, token: u64) -> i32,
     /// As abio_read_until of the byte 10: a line with its end, if it has one.
+    /// The event brings the buffer home (ABIO_EVENT_BUFFER); its result and progress are the number
+    /// of bytes added: 0 at the end.
     pub read_line: unsafe extern "C" fn(io: abio_io, into: abio_buffer, flags: u32, token: u64) -> i32,
     /// Waits until it is known whether the stream goes on.  Nothing is consumed.
     /// The event's result is 1 when there is data, 0 at the end.
@@ -1404,48 +1443,54 @@ pub struct abio_api_table {
     /// poll, abio_flush drains them.  The reservation ends with it.
     /// Returns 0.
     pub commit: unsafe extern "C" fn(io: abio_io, count: u32) -> i32,
-    /// Waits for room and lends memory of the library's to be written to: the event has
-    /// ABIO_EVENT_VIEW, `data` and `result` (at least `minimum`) saying where and how much.
-    /// abio_commit makes it data; what is not committed was never written.
+    /// Waits for room and lends memory of the library's to be written to.  abio_commit makes it
+    /// data; what is not committed was never written.
     /// The view lives until the next commit, reserve, put, write or flush, or until the io is
     /// released.
+    /// The event has ABIO_EVENT_VIEW, `data` and `result` (at least `minimum`) saying where and how
+    /// much.
     pub reserve: unsafe extern "C" fn(io: abio_io, minimum: u32, flags: u32, token: u64) -> i32,
-    /// As abio_write_at, from several pieces of memory in turn, by one system call.  The array is
-    /// copied at start.  More than 1024 pieces are clamped to the first 1024.
+    /// As abio_write_at, from several pieces of memory in turn, by one system call where the io has
+    /// ABIO_CAP_VECTORED, else from the first piece alone.  The array is copied at start, only the
+    /// memory it points to is lent.  More than 1024 pieces are clamped to the first 1024.
+    /// The event's result and progress are the number of bytes.
     pub writev_at: unsafe extern "C" fn(io: abio_io, iovecs: *const abio_iovec, count: u32, offset: u64, flags: u32, token: u64) -> i32,
-    /// Reads at least one byte behind what `buffer` holds already, and at most what fits.  The
-    /// buffer is lent until the terminal event brings it home (ABIO_EVENT_BUFFER), in every
-    /// outcome, with `filled` and `initialized` moved.
-    /// The event's result and progress are the number of bytes; 0 at the end, or without room.
+    /// Reads at least one byte behind what `buffer` holds already, and at most what fits.
+    /// The event brings the buffer home (ABIO_EVENT_BUFFER) in every outcome, with `filled` and
+    /// `initialized` moved.  Its result and progress are the number of bytes; 0 at the end, or
+    /// without room.
     pub read_owned: unsafe extern "C" fn(io: abio_io, buffer: abio_buffer, flags: u32, token: u64) -> i32,
-    /// Reads exactly `length` bytes behind what `buffer` holds already.  The event brings the
-    /// buffer home in every outcome, with what arrived; its result is `length`, `progress` what
-    /// arrived.
+    /// Reads exactly `length` bytes behind what `buffer` holds already.
+    /// The event brings the buffer home (ABIO_EVENT_BUFFER) in every outcome, with what arrived;
+    /// its result is `length`, `progress` what arrived.
     pub read_owned_exact: unsafe extern "C" fn(io: abio_io, buffer: abio_buffer, length: u32, flags: u32, token: u64) -> i32,
-    /// Writes at least one byte of what `buffer` holds from `offset` on.  The buffer is lent until
-    /// the terminal event brings it home (ABIO_EVENT_BUFFER), in every outcome.
+    /// Writes at least one byte of what `buffer` holds from `offset` on.
     /// Where the kernel sends without a copy (io_uring, TCP, from 16 KiB on) the result comes
     /// first, in an event with ABIO_EVENT_MORE, and the next write may start.  The terminal event,
     /// with the same result, follows when the kernel needs the memory no more: when the peer has
     /// acknowledged it, or the connection is given up.  Until then neither a cancel nor closing the
     /// io brings the buffer, and abio_driver_close answers ABIO_E_BUSY.
-    /// The result and progress are the number of bytes.
+    /// The event brings the buffer home (ABIO_EVENT_BUFFER) in every outcome.  The result and
+    /// progress are the number of bytes.
     pub write_owned: unsafe extern "C" fn(io: abio_io, buffer: abio_buffer, offset: u32, flags: u32, token: u64) -> i32,
-    /// Writes all that `buffer` holds from `offset` on.  As abio_write_owned; the result is the
-    /// number of bytes, on error and cancel `progress` says how many are gone.
+    /// Writes all that `buffer` holds from `offset` on, as abio_write_owned does.
+    /// The event brings the buffer home (ABIO_EVENT_BUFFER) in every outcome.  The result is the
+    /// number of bytes; on error and cancel `progress` says how many are gone.
     pub write_owned_all: unsafe extern "C" fn(io: abio_io, buffer: abio_buffer, offset: u32, flags: u32, token: u64) -> i32,
-    /// Moves the position at which the handle reads and writes next.  Behind the end is allowed.  A
-    /// cancelled seek has moved it or not, and the event says which.
+    /// Moves the position at which the handle reads and writes next.  Behind the end is allowed.
+    /// What abio_put took is written first.  A cancelled seek has moved it or not, and the event
+    /// says which.
     /// The event's result is the new position.
     pub seek: unsafe extern "C" fn(io: abio_io, whence: u32, offset: i64, flags: u32, token: u64) -> i32,
-    /// As abio_seek to the start.  The event's result is 0.
+    /// As abio_seek to the start.
+    /// The event's result is 0.
     pub rewind: unsafe extern "C" fn(io: abio_io, flags: u32, token: u64) -> i32,
     /// The position at which the handle reads and writes next, in bytes from the start; of a
     /// buffered reader that of the next byte it gives.
     /// Returns 0 and stores it.
     pub stream_position: unsafe extern "C" fn(io: abio_io, position: *mut u64) -> i32,
-    /// The length of what is behind the handle, in bytes; the position is not moved.  The event's
-    /// result is the length.
+    /// Asks for the length of what is behind the handle; the position is not moved.
+    /// The event's result is the length, in bytes.
     pub stream_len: unsafe extern "C" fn(io: abio_io, flags: u32, token: u64) -> i32,
     /// Two new ios on one duplex object: one that reads, one that writes.  Each takes a reference
     /// on `io`, may be used while the other waits, and outlives the other and the handle `io`.

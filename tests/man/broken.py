@@ -33,6 +33,8 @@ def changes() -> list[tuple[str, str, Callable[[Tree], Iterator[Problem | None]]
         ("sections out of order", READ, form.lint_is_silent, ".Sh HISTORY", ".Sh LIBRARY"),
         ("no EVENTS", READ, form.sections_are_there, ".Sh EVENTS", ".Sh OTHER"),
         ("an empty section", READ, form.sections_are_there, ".Sh THREADS\n", ".Sh THREADS\n.Sh OTHER\n"),
+        ("no word on the event", READ, form.sections_say_what_they_are_for, ".Sh EVENTS\n", ".Sh EVENTS\nNothing.\n"),
+        ("no word on the result", READ, form.sections_say_what_they_are_for, "VALUES\n", "VALUES\nNothing.\n"),
         ("a NAME that is a sentence", READ, form.names_are_phrases, ".Nd ", ".Nd x. " + "long " * 20),
         ("a reference to no page", READ, lookup.references_lead_somewhere, ".Xr abio 7", ".Xr abio_no 3"),
         ("a reference to another section", READ, lookup.references_lead_somewhere, ".Xr abio 7", ".Xr abio 3"),

@@ -51,6 +51,19 @@ def sections_are_there(tree: Tree) -> Iterator[Problem | None]:
         yield Problem(path, f"has no {', '.join(lost)}") if lost else None
 
 
+def sections_say_what_they_are_for(tree: Tree) -> Iterator[Problem | None]:
+    """A function's own text tells what it returns, and what its event brings."""
+    for path, found in tree.rendered.items():
+        events = found.get("EVENTS", "The event")
+        returns = found.get("RETURN VALUES", "Returns")
+        if not re.match(r"The (terminal )?event\b|The result and progress\b", events):
+            yield Problem(path, "EVENTS does not begin with what the event brings")
+        elif path.startswith("man3/") and not re.match(r"Returns|The table|A slot", returns):
+            yield Problem(path, "RETURN VALUES does not begin with what it returns")
+        else:
+            yield None
+
+
 def names_are_phrases(tree: Tree) -> Iterator[Problem | None]:
     """The line under NAME fits a list of search results."""
     for path, found in tree.rendered.items():
@@ -59,4 +72,4 @@ def names_are_phrases(tree: Tree) -> Iterator[Problem | None]:
         yield None if good else Problem(path, f"its NAME is {brief!r}")
 
 
-CHECKS = [lint_is_silent, sections_are_there, names_are_phrases]
+CHECKS = [lint_is_silent, sections_are_there, sections_say_what_they_are_for, names_are_phrases]
