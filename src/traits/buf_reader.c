@@ -4,7 +4,8 @@
  * The buffer is shown as the object's inbuf.  What is underneath is asked for more only when the
  * buffer is empty; a read at least as large as the buffer goes past it, into the host's own memory.
  * Where there is no Ready underneath (files), waiting for readiness fills the buffer: so what
- * cannot be polled has readiness and try_ here.
+ * cannot be polled has readiness and try_ here.  An end or error that this meets is kept for
+ * whoever reads next, or a loop of ready and try would never come to it.
  *
  * Invariants: at most one operation is on what is underneath (`filling`, or a read that goes past);
  * a request in adapter.read waits for it; those in `waiting` want to know that something is there.
@@ -27,6 +28,8 @@ struct buf_reader {
 	uint32_t capacity;
 	uint32_t window; /* where nothing is left: so much before the position is still in `data` */
 	bool filling;
+	bool came; /* `outcome` of a fill that nobody read for */
+	int64_t outcome;
 	struct request *seeking; /* waits for the filling to end; so does */
 	struct request *closing;
 	struct list waiting; /* REQUEST_READY, where nobody underneath answers it */
@@ -52,8 +55,13 @@ static void filled(struct operation *operation, int64_t result)
 	struct buf_reader *reader = operation->owner;
 
 	reader->filling = false;
-	if (result > 0)
+	if (result > 0) {
 		show(reader, (uint32_t)result);
+	} else if (result != ABIO_E_CANCELED && reader->adapter.read == NULL &&
+		   reader->seeking == NULL) {
+		reader->came = true;
+		reader->outcome = result;
+	}
 	go_on(reader, result);
 }
 
@@ -91,7 +99,15 @@ static void answer_reader(struct buf_reader *reader, int64_t result)
 	request_finish(request, result > 0 ? serve(request) : result);
 }
 
-/* The end and errors are found again by the read that was waited for. */
+static bool take_outcome(struct buf_reader *reader, int64_t *result)
+{
+	if (!reader->came)
+		return false;
+	reader->came = false;
+	*result = reader->outcome;
+	return true;
+}
+
 static int32_t readiness_of(int64_t result)
 {
 	if (result > 0)
@@ -172,10 +188,13 @@ static void read_or_fill(struct buf_reader *reader, struct request *request)
 	struct abio_iovec one = { request->data, request->length };
 	const struct abio_iovec *iovecs = request->iovecs == NULL ? &one : request->iovecs;
 	uint32_t count = request->iovecs == NULL ? 1 : request->count;
+	int64_t outcome;
 
 	check(reader->adapter.read == NULL);
 	if (inbuf_left(request->object) > 0) {
 		request_finish(request, serve(request));
+	} else if (take_outcome(reader, &outcome)) {
+		request_finish(request, outcome);
 	} else if (reader->filling) {
 		reader->adapter.read = request;
 	} else if (request->code == REQUEST_READ && is_large(reader, iovecs, count)) {
@@ -187,14 +206,22 @@ static void read_or_fill(struct buf_reader *reader, struct request *request)
 	}
 }
 
+/* Where nobody underneath knows. */
+static int32_t bits_now(const struct buf_reader *reader, uint32_t interest)
+{
+	int32_t bits = (interest & ABIO_INTEREST_WRITE) != 0 ? ABIO_READY_WRITE : 0;
+
+	if ((interest & ABIO_INTEREST_READ) == 0)
+		return bits;
+	if (inbuf_left(reader->adapter.object) > 0)
+		return bits | ABIO_READY_READ;
+	return reader->came ? bits | readiness_of(reader->outcome) : bits;
+}
+
 static void ready(struct buf_reader *reader, struct request *request)
 {
-	int32_t bits = 0;
+	int32_t bits = bits_now(reader, (uint32_t)request->flags);
 
-	if ((request->flags & ABIO_INTEREST_READ) != 0 && inbuf_left(request->object) > 0)
-		bits |= ABIO_READY_READ;
-	if ((request->flags & ABIO_INTEREST_WRITE) != 0)
-		bits |= ABIO_READY_WRITE;
 	if (bits != 0) {
 		request_finish(request, bits);
 		return;
@@ -208,6 +235,7 @@ static void ready(struct buf_reader *reader, struct request *request)
 static void seek(struct buf_reader *reader, struct request *request)
 {
 	reader->window = 0;
+	reader->came = false;
 	if (!reader->filling) {
 		adapter_perform(request);
 		return;
@@ -281,6 +309,8 @@ static int64_t try_fill(struct object *object)
 
 	if (reader->filling)
 		return ABIO_WOULD_BLOCK;
+	if (take_outcome(reader, &result))
+		return result;
 	reader->window = 0;
 	poison_begin(reader->data, reader->capacity);
 	result = adapter_try_readv(object, &whole, 1);
@@ -294,7 +324,7 @@ static int64_t try_readv(struct object *object, const struct abio_iovec *iovecs,
 	struct buf_reader *reader = reader_of(object);
 	int64_t result;
 
-	if (!reader->filling && is_large(reader, iovecs, count)) {
+	if (!reader->filling && !reader->came && is_large(reader, iovecs, count)) {
 		reader->window = 0;
 		return adapter_try_readv(object, iovecs, count);
 	}
@@ -306,7 +336,7 @@ static int32_t ready_now(struct object *object, uint32_t interest)
 {
 	if (adapter_of(object)->inner->class->ready != NULL)
 		return adapter_ready_now(object, interest);
-	return (interest & ABIO_INTEREST_WRITE) != 0 ? ABIO_READY_WRITE : 0;
+	return bits_now(reader_of(object), interest);
 }
 
 /* Where the new position lies in the buffer nobody is asked. */

@@ -79,6 +79,54 @@ static void a_file_gets_readiness_and_try_by_a_reader(struct test *t)
 	assert_int_equal(test_result(t, START(t, abio_read, reader, data, 8, 0)), 0);
 }
 
+static int64_t wait_to_read(struct test *t, abio_io io)
+{
+	return test_result(t, START(t, abio_ready, io, ABIO_INTEREST_READ, 0));
+}
+
+/* A loop of ready and try comes to an end of file that readiness has met, and is told it once. */
+static void what_readiness_met_is_what_a_try_is_told(struct test *t)
+{
+	const int64_t end = ABIO_READY_READ | ABIO_READY_READ_CLOSED;
+	abio_io file;
+	abio_io reader = file_reader(t, "ab", 2, 4, &file);
+	const void *view;
+	char data[8];
+
+	assert_int_equal(wait_to_read(t, reader), ABIO_READY_READ);
+	assert_int_equal(abio_try_read(reader, data, 8, 0), 2);
+	for (int kind = 0; kind < 4; kind++) {
+		assert_int_equal(wait_to_read(t, reader), end);
+		assert_int_equal(wait_to_read(t, reader), end);
+		assert_int_equal(abio_ready_now(reader, ABIO_INTEREST_READ), end);
+		if (kind == 0)
+			assert_int_equal(abio_try_read(reader, data, 1, 0), 0);
+		else if (kind == 1)
+			assert_int_equal(abio_try_read(reader, data, 8, 0), 0);
+		else if (kind == 2)
+			assert_int_equal(abio_try_fill_buf(reader, &view), 0);
+		else
+			assert_int_equal(test_result(t, START(t, abio_fill_buf, reader, 0)), 0);
+		assert_int_equal(abio_ready_now(reader, ABIO_INTEREST_READ), 0);
+		assert_int_equal(abio_try_read(reader, data, 8, 0), ABIO_WOULD_BLOCK);
+	}
+	/* The file has grown. */
+	assert_int_equal(test_result(t, START(t, abio_write_at_all, file, "cd", 2, 2, 0)), 2);
+	assert_int_equal(wait_to_read(t, reader), ABIO_READY_READ);
+	assert_int_equal(abio_try_read(reader, data, 8, 0), 2);
+	assert_memory_equal(data, "cd", 2);
+	/* Whoever moves away from the end is not told of it. */
+	assert_int_equal(wait_to_read(t, reader), end);
+	assert_int_equal(seek_relative(t, reader, -1), 3);
+	assert_int_equal(abio_try_read(reader, data, 8, 0), ABIO_WOULD_BLOCK);
+	assert_int_equal(wait_to_read(t, reader), ABIO_READY_READ);
+	assert_int_equal(abio_try_read(reader, data, 8, 0), 1);
+	assert_int_equal(wait_to_read(t, reader), end);
+	assert_int_equal(test_result(t, START(t, abio_rewind, reader, 0)), 0);
+	assert_int_equal(abio_try_read(reader, data, 8, 0), ABIO_WOULD_BLOCK);
+	filled_expect(t, reader, "abcd", 4);
+}
+
 static void many_wait_for_a_file_and_one_gives_up(struct test *t)
 {
 	abio_io file;
@@ -310,6 +358,7 @@ static void views_that_are_held_starve_nobody(struct test *t)
 static const struct test_case cases[] = {
 	CASE(a_file_is_read_line_by_line_with_any_capacity),
 	CASE(a_file_gets_readiness_and_try_by_a_reader),
+	CASE(what_readiness_met_is_what_a_try_is_told),
 	CASE(many_wait_for_a_file_and_one_gives_up),
 	CASE(closing_a_reader_ends_who_waits),
 	CASE(seek_relative_stays_in_the_buffer_where_it_can),
