@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from .model import Arg, Bad, Description, Function, Struct, Trait
+from .model import Arg, Bad, Description, Function, Struct, Trait, Type
 
 START_ERRORS = [("ABIO_E_CANCELED", "cancelled, by abio_cancel, close, release or shutdown")]
 
@@ -30,9 +30,7 @@ def parameter(desc: Description, function: Function, arg: Arg) -> str:
         "user": arg.text or "any pointer of the host, passed back; may be NULL",
         "tables": f"`{kind.length}` pointers to tables of the host's, copied; not NULL",
         "handle": "a driver or an io",
-        "token": (
-            "any number; it comes back in the events" if function.start else "the token of a start"
-        ),
+        "token": arg.text or "any number; it comes back in the events",
         "in_bytes": f"`{kind.length}` bytes to be read, {arg.text or lent}; NULL only where that is 0",
         "out_bytes": f"`{kind.length}` bytes to be filled, {arg.text or lent}; NULL only where that is 0",
         "in_array": f"`{kind.length}` struct abio_{kind.of}, copied; the memory they point to is {lent}; "
@@ -41,7 +39,7 @@ def parameter(desc: Description, function: Function, arg: Arg) -> str:
         "in": f"struct abio_{kind.of}, copied; the memory it points to is {lent}; not NULL",
         "inout": f"struct abio_{kind.of}, updated; the memory it points to is {lent}; not NULL",
         "lent_struct": f"{sized}, to be filled, {lent}; may be NULL",
-        "in_struct": f"{sized}, copied; {'may be NULL: all defaults' if kind.optional else 'not NULL'}",
+        "in_struct": f"{sized}, copied; {absent(kind) if kind.optional else 'not NULL'}",
         "out_struct": f"{sized}, to be filled; not NULL",
         "out": f"where the {'handle' if kind.of in ('io', 'driver', 'buffer') else 'value'} is stored on success; not NULL",
         "events": "the first struct abio_event of the host's array; not NULL",
@@ -53,6 +51,11 @@ def parameter(desc: Description, function: Function, arg: Arg) -> str:
     if kind.kind in words:
         return words[kind.kind]
     return arg.text or units(function, arg)
+
+
+def absent(kind: Type) -> str:
+    """What it means that a struct is not given."""
+    return "may be NULL: none" if kind.of == "address" else "may be NULL: all defaults"
 
 
 def units(function: Function, arg: Arg) -> str:
@@ -93,7 +96,7 @@ def argument_causes(desc: Description, function: Function) -> list[str]:
             null = "" if kind.optional else "NULL or "
             flags = any(field.name == "flags" for field in desc.structs[kind.of].fields)
             inner = ", or has a flag that is not known" if flags and kind.kind == "in_struct" else ""
-            causes.append(f"`{arg.name}` is {null}shorter than its first release{inner}")
+            causes.append(f"`{arg.name}` is {null}of a size below its first release's or over 4096{inner}")
         elif kind.kind in ("out", "in", "inout", "tables"):
             causes.append(f"`{arg.name}` is NULL")
         elif kind.kind == "also_buffer":
@@ -114,7 +117,7 @@ def implied(desc: Description, function: Function) -> list[tuple[str, str]]:
         found.append(("HANDLE", f"`{handle.name}` is not a live {kind}"))
         if function.thread == "owner":
             found.append(("WRONG_THREAD", "the driver is pinned to another thread that is alive"))
-        if not function.closed_ok:
+        if not function.closed_ok and handle.type.kind != "buffer":
             ended = (
                 "the driver is shut down"
                 if handle.type.kind == "driver"

@@ -840,7 +840,7 @@ struct abio_accept_impl {
  *   info  struct abio_abi, `size` set, to be filled; not NULL
  *
  * Errors:
- *   ABIO_E_ARGUMENT  `info` is NULL or shorter than its first release
+ *   ABIO_E_ARGUMENT  `info` is NULL or of a size below its first release's or over 4096
  *
  * Thread: any.
  * Cost: makes no system call, never blocks.
@@ -927,9 +927,9 @@ int32_t abio_clock(int64_t *now_ns);
  *
  * Errors:
  *   ABIO_E_TOO_NEW      a struct's unknown tail is not all zero
- *   ABIO_E_ARGUMENT     `options` is shorter than its first release, or has a flag that is not
- *                       known; `driver` is NULL; a backend that is not known, or more than 64
- *                       workers
+ *   ABIO_E_ARGUMENT     `options` is of a size below its first release's or over 4096, or has a
+ *                       flag that is not known; `driver` is NULL; a backend that is not known, or
+ *                       more than 64 workers
  *   -ENOMEM             no memory
  *   -EMFILE             the process has no descriptor left (-ENFILE: the system)
  *   ABIO_E_UNSUPPORTED  io_uring was asked for, by the options or by ABIO_BACKEND in the
@@ -1162,7 +1162,7 @@ int32_t abio_driver_abandon(abio_driver driver);
  * Errors:
  *   ABIO_E_FORKED    the handle was made before a fork, by the parent
  *   ABIO_E_HANDLE    `driver` is not a live driver
- *   ABIO_E_ARGUMENT  `info` is NULL or shorter than its first release
+ *   ABIO_E_ARGUMENT  `info` is NULL or of a size below its first release's or over 4096
  *
  * Thread: any.
  * Cost: makes no system call, never blocks.
@@ -1258,7 +1258,7 @@ int32_t abio_close(abio_io io, uint32_t flags, uint64_t token);
  *
  * Parameters:
  *   handle  a driver or an io
- *   token   the token of a start
+ *   token   that the operations were started with
  *
  * Errors:
  *   ABIO_E_FORKED        the handle was made before a fork, by the parent
@@ -1287,7 +1287,7 @@ int32_t abio_cancel(uint64_t handle, uint64_t token);
  *   ABIO_E_HANDLE        `io` is not a live io
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
- *   ABIO_E_ARGUMENT      `info` is NULL or shorter than its first release
+ *   ABIO_E_ARGUMENT      `info` is NULL or of a size below its first release's or over 4096
  *   ABIO_E_UNSUPPORTED   the object does not have that trait, or nobody knows it
  *
  * Thread: the driver's, which the first such call decides.
@@ -1311,7 +1311,7 @@ int32_t abio_query(abio_io io, uint32_t trait, struct abio_trait_info *info);
  *   ABIO_E_HANDLE        `io` is not a live io
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
- *   ABIO_E_ARGUMENT      `info` is NULL or shorter than its first release
+ *   ABIO_E_ARGUMENT      `info` is NULL or of a size below its first release's or over 4096
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -1344,9 +1344,10 @@ int32_t abio_info(abio_io io, struct abio_io_info *info);
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the driver is shut down
  *   ABIO_E_TOO_NEW       a struct's unknown tail is not all zero
- *   ABIO_E_ARGUMENT      `path` is NULL and `length` is not 0; `options` is shorter than its first
- *                        release, or has a flag that is not known; an empty or too long path, or
- *                        one with a zero byte; an access or mode that is not known
+ *   ABIO_E_ARGUMENT      `path` is NULL and `length` is not 0; `options` is of a size below its
+ *                        first release's or over 4096, or has a flag that is not known; an empty or
+ *                        too long path, or one with a zero byte; an access or mode that is not
+ *                        known
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -1387,9 +1388,9 @@ int32_t abio_open(abio_driver driver, const void *path, uint32_t length,
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the driver is shut down
  *   ABIO_E_TOO_NEW       a struct's unknown tail is not all zero
- *   ABIO_E_ARGUMENT      `address` is NULL or shorter than its first release; `options` is shorter
- *                        than its first release, or has a flag that is not known; a family or
- *                        length that is not valid
+ *   ABIO_E_ARGUMENT      `address` is NULL or of a size below its first release's or over 4096;
+ *                        `options` is of a size below its first release's or over 4096, or has a
+ *                        flag that is not known; a family or length that is not valid
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -1428,9 +1429,9 @@ int32_t abio_connect(abio_driver driver, const struct abio_address *address,
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the driver is shut down
  *   ABIO_E_TOO_NEW       a struct's unknown tail is not all zero
- *   ABIO_E_ARGUMENT      `address` is NULL or shorter than its first release; `options` is shorter
- *                        than its first release, or has a flag that is not known; `io` is NULL; a
- *                        family or length that is not valid
+ *   ABIO_E_ARGUMENT      `address` is NULL or of a size below its first release's or over 4096;
+ *                        `options` is of a size below its first release's or over 4096, or has a
+ *                        flag that is not known; `io` is NULL; a family or length that is not valid
  *   -EADDRINUSE          the address is taken
  *   -EACCES              not permitted
  *   -EMFILE              no descriptor left
@@ -2010,7 +2011,7 @@ int32_t abio_try_writev(abio_io io, const struct abio_iovec *iovecs, uint32_t co
  * abio_try_flush: ask whether everything that was put has reached the system
  *
  * Asks whether everything that abio_put took has reached the system.
- * Nothing is held back for a file.
+ * Of a file everything always has.
  * Returns 0 when it has.
  *
  * Parameters:
@@ -2720,8 +2721,8 @@ int32_t abio_accept(abio_io io, uint32_t flags, uint64_t token);
  *
  * Parameters:
  *   driver  the driver
- *   local   struct abio_address, `size` set, copied; may be NULL: all defaults
- *   peer    struct abio_address, `size` set, copied; may be NULL: all defaults
+ *   local   struct abio_address, `size` set, copied; may be NULL: none
+ *   peer    struct abio_address, `size` set, copied; may be NULL: none
  *   flags   ABIO_DATAGRAM_* bits, or 0
  *   io      where the handle is stored on success; not NULL
  *
@@ -2731,9 +2732,10 @@ int32_t abio_accept(abio_io io, uint32_t flags, uint64_t token);
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the driver is shut down
  *   ABIO_E_TOO_NEW       a struct's unknown tail is not all zero
- *   ABIO_E_ARGUMENT      `local` is shorter than its first release; `peer` is shorter than its
- *                        first release; `flags` has a bit that is not known; `io` is NULL; no
- *                        address, two families, or a family or length that is not valid
+ *   ABIO_E_ARGUMENT      `local` is of a size below its first release's or over 4096; `peer` is of
+ *                        a size below its first release's or over 4096; `flags` has a bit that is
+ *                        not known; `io` is NULL; no address, two families, or a family or length
+ *                        that is not valid
  *   -EADDRINUSE          the address is taken
  *   -EACCES              not permitted
  *   -EMFILE              no descriptor left
@@ -2943,7 +2945,7 @@ int32_t abio_copy(abio_io io, abio_io sink, uint64_t limit, uint32_t flags, uint
  *   impls   `count` pointers to tables of the host's, copied; not NULL
  *   count   number of elements
  *   user    any pointer of the host, passed back; may be NULL
- *   token   the token of a start
+ *   token   any number; it comes back in the event that gives `user` back
  *   io      where the handle is stored on success; not NULL
  *
  * Errors:
@@ -3062,7 +3064,7 @@ int32_t abio_buffer_alloc(uint32_t capacity, uint32_t alignment, uint32_t flags,
  *             only where that is 0
  *   capacity  in bytes, 1 to 0x7ffff000
  *   flags     0: there are no flags yet
- *   token     the token of a start
+ *   token     any number; it comes back in the event that gives the memory back
  *   buffer    where the handle is stored on success; not NULL
  *
  * Errors:
@@ -3150,7 +3152,6 @@ int32_t abio_buffer_draw(abio_driver driver, abio_buffer *buffer);
  * Errors:
  *   ABIO_E_FORKED  the handle was made before a fork, by the parent
  *   ABIO_E_HANDLE  `buffer` is not a live buffer
- *   ABIO_E_CLOSED  the io is closed or closing
  *   ABIO_E_LIMIT   2^31 references
  *
  * Thread: any.
@@ -3174,7 +3175,6 @@ int32_t abio_buffer_retain(abio_buffer buffer);
  *
  * Errors:
  *   ABIO_E_HANDLE  `buffer` is not a live buffer
- *   ABIO_E_CLOSED  the io is closed or closing
  *
  * Thread: any.
  * Cost: may make system calls, never blocks.
@@ -3195,8 +3195,8 @@ int32_t abio_buffer_release(abio_buffer buffer);
  * Errors:
  *   ABIO_E_FORKED    the handle was made before a fork, by the parent
  *   ABIO_E_HANDLE    `buffer` is not a live buffer
- *   ABIO_E_CLOSED    the io is closed or closing; a wrapped buffer whose driver is closed
- *   ABIO_E_ARGUMENT  `info` is NULL or shorter than its first release
+ *   ABIO_E_ARGUMENT  `info` is NULL or of a size below its first release's or over 4096
+ *   ABIO_E_CLOSED    a wrapped buffer whose driver is closed
  *
  * Thread: any.
  * Cost: makes no system call, never blocks.
@@ -3218,7 +3218,7 @@ int32_t abio_buffer_info(abio_buffer buffer, struct abio_buffer_state *info);
  * Errors:
  *   ABIO_E_FORKED    the handle was made before a fork, by the parent
  *   ABIO_E_HANDLE    `buffer` is not a live buffer
- *   ABIO_E_CLOSED    the io is closed or closing; a wrapped buffer whose driver is closed
+ *   ABIO_E_CLOSED    a wrapped buffer whose driver is closed
  *   ABIO_E_BUSY      an operation has it
  *   ABIO_E_ARGUMENT  filled <= initialized <= capacity does not hold
  *
@@ -3246,8 +3246,8 @@ int32_t abio_buffer_set(abio_buffer buffer, uint32_t filled, uint32_t initialize
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `buf` is NULL; `flags` has a bit that is not known; not filled <=
- *                        initialized <= capacity, or no memory
+ *   ABIO_E_ARGUMENT      `buf` is NULL; `flags` has a bit that is not known; filled <= initialized
+ *                        <= capacity does not hold, or there is capacity and `data` is NULL
  *   ABIO_WOULD_BLOCK     nothing to read now
  *   ABIO_E_BUSY          a read or receive is in flight
  *   -ECONNRESET          the peer broke the connection off
@@ -3279,7 +3279,8 @@ int32_t abio_try_read_buf(abio_io io, struct abio_readbuf *buf, uint32_t flags);
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
  *   ABIO_E_ARGUMENT      `bufs` is NULL and `count` is not 0; `flags` has a bit that is not known;
- *                        not filled <= initialized <= capacity, or no memory
+ *                        filled <= initialized <= capacity does not hold, or there is capacity and
+ *                        `data` is NULL
  *   ABIO_WOULD_BLOCK     nothing to read now
  *   ABIO_E_BUSY          a read or receive is in flight
  *   -ENOMEM              no memory
@@ -3317,8 +3318,8 @@ int32_t abio_try_read_bufv(abio_io io, struct abio_readbuf *bufs, uint32_t count
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `buf` is NULL; `flags` has a bit that is not known; not filled <=
- *                        initialized <= capacity, or no memory
+ *   ABIO_E_ARGUMENT      `buf` is NULL; `flags` has a bit that is not known; filled <= initialized
+ *                        <= capacity does not hold, or there is capacity and `data` is NULL
  *   ABIO_E_BUSY          a read or receive is in flight on this io already; on a file also a write,
  *                        for both use its position
  *   -ENOMEM              no memory
@@ -3362,7 +3363,8 @@ int32_t abio_read_buf(abio_io io, const struct abio_readbuf *buf, uint32_t flags
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
  *   ABIO_E_ARGUMENT      `bufs` is NULL and `count` is not 0; `flags` has a bit that is not known;
- *                        not filled <= initialized <= capacity, or no memory
+ *                        filled <= initialized <= capacity does not hold, or there is capacity and
+ *                        `data` is NULL
  *   ABIO_E_BUSY          a read or receive is in flight on this io already; on a file also a write,
  *                        for both use its position
  *   -ENOMEM              no memory
@@ -3404,8 +3406,8 @@ int32_t abio_read_bufv(abio_io io, const struct abio_readbuf *bufs, uint32_t cou
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `buf` is NULL; `flags` has a bit that is not known; not filled <=
- *                        initialized <= capacity, or no memory
+ *   ABIO_E_ARGUMENT      `buf` is NULL; `flags` has a bit that is not known; filled <= initialized
+ *                        <= capacity does not hold, or there is capacity and `data` is NULL
  *   ABIO_E_BUSY          a read or receive is in flight on this io already; on a file also a write,
  *                        for both use its position
  *   -ENOMEM              no memory
@@ -4256,8 +4258,8 @@ int32_t abio_split(abio_io io, abio_io *read_half, abio_io *write_half);
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `from` is shorter than its first
- *                        release; `flags` has a bit that is not known
+ *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `from` is of a size below its first
+ *                        release's or over 4096; `flags` has a bit that is not known
  *   ABIO_WOULD_BLOCK     no datagram now
  *   ABIO_E_BUSY          others wait for one, and come first
  *   -ECONNREFUSED        an earlier datagram found nobody
@@ -4298,8 +4300,8 @@ int32_t abio_try_receive_from(abio_io io, void *data, uint32_t length, struct ab
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `from` is shorter than its first
- *                        release; `flags` has a bit that is not known
+ *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `from` is of a size below its first
+ *                        release's or over 4096; `flags` has a bit that is not known
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -4324,7 +4326,7 @@ int32_t abio_receive_from(abio_io io, void *data, uint32_t length, struct abio_a
  *   io      the io
  *   data    `length` bytes to be read, borrowed for the call; NULL only where that is 0
  *   length  in bytes
- *   to      struct abio_address, `size` set, copied; may be NULL: all defaults
+ *   to      struct abio_address, `size` set, copied; may be NULL: none
  *   flags   0: there are no flags yet
  *
  * Errors:
@@ -4334,9 +4336,9 @@ int32_t abio_receive_from(abio_io io, void *data, uint32_t length, struct abio_a
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
  *   ABIO_E_TOO_NEW       a struct's unknown tail is not all zero
- *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `to` is shorter than its first
- *                        release; `flags` has a bit that is not known; a family or length that is
- *                        not valid
+ *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `to` is of a size below its first
+ *                        release's or over 4096; `flags` has a bit that is not known; a family or
+ *                        length that is not valid
  *   ABIO_WOULD_BLOCK     no room now
  *   ABIO_E_BUSY          others wait to be sent, and come first
  *   -EMSGSIZE            too long for one datagram
@@ -4365,7 +4367,7 @@ int32_t abio_try_send_to(abio_io io, const void *data, uint32_t length,
  *   data    `length` bytes to be read, lent to the library until the terminal event; NULL only
  *           where that is 0
  *   length  in bytes
- *   to      struct abio_address, `size` set, copied; may be NULL: all defaults
+ *   to      struct abio_address, `size` set, copied; may be NULL: none
  *   flags   0: there are no flags yet
  *   token   any number; it comes back in the events
  *
@@ -4376,9 +4378,9 @@ int32_t abio_try_send_to(abio_io io, const void *data, uint32_t length,
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
  *   ABIO_E_TOO_NEW       a struct's unknown tail is not all zero
- *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `to` is shorter than its first
- *                        release; `flags` has a bit that is not known; a family or length that is
- *                        not valid
+ *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `to` is of a size below its first
+ *                        release's or over 4096; `flags` has a bit that is not known; a family or
+ *                        length that is not valid
  *   -ENOMEM              no memory
  *
  * Errors of the event:

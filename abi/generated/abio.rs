@@ -1170,7 +1170,7 @@ pub struct abio_api_table {
     /// Returns the number of bytes.
     pub try_writev: unsafe extern "C" fn(io: abio_io, iovecs: *const abio_iovec, count: u32, flags: u32) -> i32,
     /// Asks whether everything that abio_put took has reached the system.
-    /// Nothing is held back for a file.
+    /// Of a file everything always has.
     /// Returns 0 when it has.
     pub try_flush: unsafe extern "C" fn(io: abio_io) -> i32,
     /// Writes at least one byte and at most `length` (clamped to 0x7ffff000; on a file one

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from pathlib import Path
 
 from ..model import Constants, Description
@@ -66,8 +67,9 @@ def parted(source: str) -> tuple[list[str], str]:
     """The paragraphs of the comment at the head of a C file, and what follows it."""
     comment, code = source.split("*/\n", 1)
     rows = [row.strip().removeprefix("/*").removeprefix("*").strip() for row in comment.split("\n")]
-    texts = [part.strip() for part in "\n".join(rows).split("\n\n")]
-    return [text.replace("\n", " ") for text in texts if text], code.strip("\n")
+    texts = [part.strip().replace("\n", " ") for part in "\n".join(rows).split("\n\n")]
+    # Two spaces part sentences in all texts; a formatter leaves one.
+    return [re.sub(r"\. +(?=[A-Z])", ".  ", text) for text in texts if text], code.strip("\n")
 
 
 def printed(name: str) -> list[str]:
