@@ -1,0 +1,5 @@
+# frozen_string_literal: true
+
+require "abio/library"
+require "abio/driver"
+require "abio/stream"
