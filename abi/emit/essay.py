@@ -56,7 +56,7 @@ FORK
 In the child of a fork every handle of the parent answers ABIO_E_FORKED, except to abio_release and abio_driver_abandon, which close the inherited descriptors and touch nothing of the parent's.  New drivers work.  The parent notices nothing.
 
 THE DRIVER'S DESCRIPTOR
-It is the same for the life of the driver and the only one a host needs to watch; timers are behind it too.  It is readable whenever a poll has an event to give or work to submit, and nothing in flight can become ready without making it so: a host does nothing before it sleeps.  After a poll that returned events it stays readable, and the poll that returns 0 makes it quiet.  A host that watches edge-triggered polls until 0, or makes the driver with ABIO_DRIVER_EDGE.  The host never reads, writes or closes it.
+It is the same for the life of the driver and the only one a host needs to watch; timers are behind it too.  It is readable whenever a poll has an event to give or work to submit, and nothing in flight can become ready without making it so: a host does nothing before it sleeps.  After a poll that returned events it stays readable, and the poll that returns 0 makes it quiet.  A host that watches edge-triggered polls until 0, or makes the driver with ABIO_DRIVER_EDGE.  The host never reads, writes or closes it.  A host whose loop can watch only sockets is told by one: abio_driver_doorbell.
 A host retries a wait that a signal interrupts, as loops do: closing a ring, which making the first driver does too, ends one system call of the thread that made it with EINTR some 15 ms later, and with ABIO_DRIVER_COOPERATIVE every completion may.
 
 LIMITS

@@ -8,7 +8,7 @@ use core::ffi::c_void;
 use std::os::raw::c_char;
 
 /// SHA-256 of the description without its texts, see [`abio_abi`].
-pub const ABIO_SHA256: &str = "7849fb7867125e347f6c80a8094d897aed8e2f6f173220bc9e135e1be5b2983c";
+pub const ABIO_SHA256: &str = "8b4873b6e05e798dad8b7a159c9d156e093af74495be830886e270de59e596b6";
 pub const ABIO_VERSION: &str = "0.1.0";
 pub const ABIO_MAJOR: u32 = 0;
 pub const ABIO_MINOR: u32 = 1;
@@ -1014,6 +1014,26 @@ pub struct abio_api_table {
     /// May be called from any thread and from a signal handler.
     /// Returns 0.
     pub driver_wake: unsafe extern "C" fn(driver: abio_driver) -> i32,
+    /// Has the library send a byte to the connected socket `fd` when the driver's fd becomes
+    /// readable, for a host whose loop can watch only sockets: it watches the other end.
+    /// Where the host can watch the driver's fd itself this is only slower: it costs a thread and
+    /// three descriptors of the driver's.
+    /// Told of a byte, the host first reads what bytes there are and then polls until 0, as an
+    /// edge-triggered host does; with ABIO_DRIVER_EDGE one poll for each time will do.
+    /// There is at most one byte from one poll to the next, and never an event to give without a
+    /// byte that was sent since the last poll began; the poll after a byte may give nothing.  What
+    /// a full socket does not take is dropped, and nothing is lost by it.  When the driver's fd is
+    /// readable already, the first byte comes at once.
+    /// Any stream or datagram socket will do that is connected and that the host writes nothing to.
+    /// The library sends without waiting and without SIGPIPE whatever the socket's flags are, and
+    /// forgets a peer that is gone.
+    /// It uses a duplicate: `fd` stays the host's, who may close it at any time.  A socket given
+    /// before is let go, and so is the last one by abio_driver_close and abio_driver_abandon; with
+    /// `fd` = -1 that is all.  The duplicate is closed soon after, by the thread that used it, and
+    /// a byte on its way may still come.
+    /// After an error everything is as it was.
+    /// Returns 0.
+    pub driver_doorbell: unsafe extern "C" fn(driver: abio_driver, fd: i32, flags: u32) -> i32,
     /// Refuses new work from now on (ABIO_E_CLOSED), asks every operation in flight to end, and
     /// closes every io.  Data still waiting in abio_put is dropped.
     /// The terminal events come through poll and wait as always; when the last is delivered and the

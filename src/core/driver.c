@@ -23,6 +23,7 @@
 #include "platform.h"
 #include "pool.h"
 #include "request.h"
+#include "ringer.h"
 #include "traits.h"
 
 #define STEPS_MAX 256u       /* turns of one poll; the fd stays readable when they are used up */
@@ -265,6 +266,8 @@ int32_t impl_driver_poll(struct driver *driver, struct abio_event *events, uint3
 	driver->failure = 0;
 	driver->moved = 0;
 	driver_recycle(driver);
+	if (driver->ringer != NULL)
+		ringer_listen(driver->ringer);
 	if (driver->backend->begin != NULL)
 		driver->backend->begin(driver);
 	filled = turn(driver, (uint8_t *)events, stride, capacity);

@@ -23,6 +23,7 @@ struct buffer_pool;
 struct operation;
 struct doorbell;
 struct pool;
+struct ringer;
 
 /* An event waiting to be polled.  `consumed` runs when the host has it. */
 struct event_node {
@@ -39,6 +40,7 @@ struct driver {
 	struct doorbell *doorbell;
 	int32_t fd;              /* the pollable one */
 	struct workers *workers; /* NULL until first used */
+	struct ringer *ringer;   /* NULL: the host watches the fd itself */
 	struct pool *pool;       /* NULL until first used */
 	struct list objects;
 	struct list operations; /* accepted, not finished, of no object */

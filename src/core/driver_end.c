@@ -15,6 +15,7 @@
 #include "platform.h"
 #include "pool.h"
 #include "request.h"
+#include "ringer.h"
 #include "traits.h"
 #include "workers.h"
 
@@ -50,6 +51,8 @@ static void destroy(struct driver *driver)
 	struct list *link;
 
 	driver_recycle(driver);
+	ringer_release(driver->ringer);
+	driver->ringer = NULL;
 	driver->backend->destroy(driver);
 	pool_destroy(driver);
 	outbox_free_blocks(driver);
@@ -294,7 +297,9 @@ int32_t impl_driver_abandon(struct driver *driver)
 		for (link = driver->inbox.next; link != &driver->inbox; link = link->next)
 			abandon_object(container_of(link, struct object, in_inbox), forked);
 		doorbell_forget(driver->doorbell);
+		ringer_forget(driver->ringer);
 	} else {
+		ringer_release(driver->ringer);
 		list_init(&mail);
 		orphan_objects(driver, &mail);
 		end_mail(&mail);

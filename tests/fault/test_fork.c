@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -401,6 +402,33 @@ static void released_in_flight(const struct variant *variant)
 	end(&state);
 }
 
+/* Only the parent's host is rung; a child that lets go closes what it inherited. */
+static void a_doorbell_hangs(const struct variant *variant)
+{
+	struct state state = begin(variant);
+	char bytes[8];
+	int fds[2];
+
+	need(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+	need_equal(abio_driver_doorbell(state.driver, fds[1], 0), 0);
+	close(fds[1]);
+	quiet(state.driver);
+	execute_and_count(&state);
+	state.fds_before++; /* the host's end */
+	fork_everywhere(&state);
+	for (int round = 0; round < 20; round++) {
+		need_equal(abio_driver_wake(state.driver), 0);
+		need(recv(fds[0], bytes, sizeof(bytes), 0) > 0);
+		while (abio_driver_poll(state.driver, &state.event, sizeof(state.event), 1) > 0)
+			;
+	}
+	need_delivered(&state, state.ios[0], state.ios[1]);
+	end(&state);
+	while (recv(fds[0], bytes, sizeof(bytes), 0) > 0)
+		;
+	close(fds[0]);
+}
+
 /* ---- a worker that is busy ------------------------------------------------------------------- */
 
 #define WORKERS 4 /* the default of a driver */
@@ -468,6 +496,7 @@ int main(int argc, char **argv)
 	run_on_all("fork_while_shutting_down", shutting_down);
 	run_on_all("fork_with_ios_arriving", arriving);
 	run_on_all("fork_after_a_release_in_flight", released_in_flight);
+	run_on_all("fork_while_a_doorbell_hangs", a_doorbell_hangs);
 	run_on_all("fork_while_workers_are_busy", workers_busy);
 	return tally_end();
 }

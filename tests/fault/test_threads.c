@@ -391,6 +391,112 @@ static void signal_handlers_may_wake(const struct variant *variant)
 	end_driver(driver);
 }
 
+/* ---- a socket that is rung ------------------------------------------------------------------- */
+
+#define WAKES 300
+
+struct ringing {
+	abio_driver driver;
+	_Atomic uint32_t asked; /* wakes of all threads */
+	_Atomic uint32_t seen;
+};
+
+/* Each wake is seen before the thread asks for the next: one that is lost is waited for for ever.
+ */
+static void *wake_and_wait(void *argument)
+{
+	struct ringing *ringing = argument;
+
+	for (int i = 0; i < WAKES; i++) {
+		uint32_t mine = atomic_fetch_add(&ringing->asked, 1) + 1;
+
+		need_equal(abio_driver_wake(ringing->driver), 0);
+		while (atomic_load(&ringing->seen) < mine)
+			usleep(10);
+	}
+	return NULL;
+}
+
+static int hang(abio_driver driver)
+{
+	int fds[2];
+
+	need(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+	need_equal(abio_driver_doorbell(driver, fds[1], 0), 0);
+	close(fds[1]);
+	return fds[0];
+}
+
+/* The library's end is let go of. */
+static void need_closed(int fd)
+{
+	char bytes[64];
+
+	while (recv(fd, bytes, sizeof(bytes), 0) > 0)
+		;
+	close(fd);
+}
+
+static void a_socket_is_rung_for_all_threads(const struct variant *variant)
+{
+	struct ringing ringing = { .driver = new_driver(variant) };
+	int socket = hang(ringing.driver);
+	struct abio_event events[4];
+	pthread_t threads[3];
+	char bytes[64];
+
+	for (int i = 0; i < 3; i++)
+		run_thread(&threads[i], wake_and_wait, &ringing);
+	for (int turn = 1; ringing.seen < 3 * WAKES; turn++) {
+		uint32_t asked;
+
+		need(recv(socket, bytes, sizeof(bytes), 0) > 0);
+		if (turn % 16 == 0) {
+			int other = hang(ringing.driver);
+
+			need_closed(socket);
+			socket = other;
+		}
+		do {
+			asked = atomic_load(&ringing.asked);
+		} while (abio_driver_poll(ringing.driver, events, sizeof(events[0]), 4) > 0);
+		/* A wake that was asked for and not made yet rings for itself. */
+		atomic_store(&ringing.seen, asked);
+	}
+	for (int i = 0; i < 3; i++)
+		join(threads[i]);
+	end_driver(ringing.driver);
+	need_closed(socket);
+}
+
+static void *ring_a_life(void *argument)
+{
+	(void)argument;
+	for (int i = 0; i < 30; i++) {
+		abio_driver driver = new_driver(current);
+		int socket = hang(driver);
+
+		calm(driver);
+		need_equal(abio_driver_wake(driver), 0);
+		if (i % 3 == 0)
+			need_equal(abio_driver_doorbell(driver, -1, 0), 0);
+		end_driver(driver);
+		need_closed(socket);
+	}
+	return NULL;
+}
+
+static void sockets_are_given_and_taken_by_all_threads(const struct variant *variant)
+{
+	pthread_t threads[4];
+
+	current = variant;
+	for (int i = 0; i < 4; i++)
+		run_thread(&threads[i], ring_a_life, NULL);
+	for (int i = 0; i < 4; i++)
+		join(threads[i]);
+}
+
 /* ---- starting at the same time --------------------------------------------------------------- */
 
 static void *live_a_whole_life(void *argument)
@@ -435,6 +541,9 @@ int main(void)
 	run_on_all("wakes_come_from_all_threads", wakes_come_from_all_threads);
 	run_on_all("wakes_race_with_the_driver_closing", wakes_race_with_the_driver_closing);
 	run_on_all("signal_handlers_may_wake", signal_handlers_may_wake);
+	run_on_all("a_socket_is_rung_for_all_threads", a_socket_is_rung_for_all_threads);
+	run_on_all("sockets_are_given_and_taken_by_all_threads",
+		   sockets_are_given_and_taken_by_all_threads);
 	run_on_all("drivers_begin_and_end_at_the_same_time",
 		   drivers_begin_and_end_at_the_same_time);
 	return tally_end();

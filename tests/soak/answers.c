@@ -85,11 +85,10 @@ bool answers_run(const struct rest_plan *plan)
 	uint32_t flags = plan->host == HOST_EDGE_FLAG ? ABIO_DRIVER_EDGE : 0;
 	int64_t allocations = live_allocations();
 	abio_driver driver = variant_driver(plan->variant, flags, 0);
-	struct host host = { .epoll = -1 };
+	struct host host = { .epoll = -1, .bell = -1 };
 	bool good = true;
 
-	if (driver == 0 || pipe2(gate, O_CLOEXEC) < 0 ||
-	    !host_open(&host, plan->host, abio_driver_fd(driver)))
+	if (driver == 0 || pipe2(gate, O_CLOEXEC) < 0 || !host_open(&host, plan->host, driver))
 		return fail(plan, "refused", "a driver");
 	sys.names = names_behind_gate;
 	for (uint32_t round = 1; round <= plan->rounds && good; round++)

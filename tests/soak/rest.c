@@ -182,7 +182,7 @@ static void collect(struct rest *rest, uint32_t round)
 {
 	while ((rest->waiting > 0 || rest->wake_due) && !rest->failed) {
 		int64_t start = clock_ns();
-		bool until_0 = rest->plan.host == HOST_EDGE;
+		bool until_0 = host_is_edge(rest->plan.host);
 		uint32_t before = rest->waiting;
 
 		if (rest->plan.host == HOST_SPIN) {
@@ -226,8 +226,7 @@ static bool open_all(struct rest *rest)
 	uint32_t flags = rest->plan.host == HOST_EDGE_FLAG ? ABIO_DRIVER_EDGE : 0;
 
 	rest->driver = variant_driver(rest->plan.variant, flags, 0);
-	if (rest->driver == 0 ||
-	    !host_open(&rest->host, rest->plan.host, abio_driver_fd(rest->driver)))
+	if (rest->driver == 0 || !host_open(&rest->host, rest->plan.host, rest->driver))
 		return fail(rest, "refused", "a driver");
 	for (uint32_t i = 0; i < rest->plan.streams; i++) {
 		int fds[2];
@@ -286,6 +285,7 @@ static void play_all(struct rest *rest)
 bool rest_run(const struct rest_plan *plan)
 {
 	struct rest *rest = calloc(1, sizeof(*rest));
+	int64_t allocations = live_allocations();
 	pthread_t thread;
 	bool good;
 
@@ -300,6 +300,8 @@ bool rest_run(const struct rest_plan *plan)
 	if (!plan->beside)
 		pthread_join(thread, NULL);
 	close_all(rest);
+	if (!rest->failed && !allocations_return_to(allocations))
+		fail(rest, "leak", "allocations are left");
 	good = !rest->failed;
 	if (good)
 		soak_result(true, "rest%s %s/%s streams=%u seed=%llu: %u rounds, %llu empty polls",

@@ -1,7 +1,7 @@
 """Shows that the soak can fail: each mutant is the library with one deliberate fault, and is caught.
 
 A mutant is a sed script in mutants/; its first lines name the file it changes, the program that must
-catch it (test_soak where none is named), and the word it must be caught by.  Its edit is applied to a copy of src/, the file is compiled as build/flags says, and
+catch it (test_soak where none is named), the kind of host it must be caught by (level), and the word.  Its edit is applied to a copy of src/, the file is compiled as build/flags says, and
 linked with the soak and the rest of the library.  An edit that changes nothing is a failure.
 
     run_mutants.py          all
@@ -24,7 +24,7 @@ HERE = Path(__file__).resolve().parent
 BUILD = ROOT / "build"
 LIMIT_SECONDS = 80
 DEADLINE_MS = "500"
-HOSTS = "/level"  # one kind of host is enough here
+HOST = "level"  # one kind of host is enough here
 PROGRAMS = ("test_soak", "test_cancel_race", "test_composites")
 
 
@@ -34,6 +34,7 @@ class Mutant:
     script: Path
     file: str
     program: str
+    host: str
     expect: list[str]
 
 
@@ -45,12 +46,13 @@ class Verdict:
 
 
 def load(script: Path) -> Mutant:
-    head = dict(re.findall(r"^# (file|program|expect): (.+)$", script.read_text(), re.MULTILINE))
+    head = dict(re.findall(r"^# (file|program|host|expect): (.+)$", script.read_text(), re.MULTILINE))
     return Mutant(
         script.stem,
         script,
         head.get("file", ""),
         head.get("program", PROGRAMS[0]),
+        head.get("host", HOST),
         head.get("expect", "").split(),
     )
 
@@ -114,12 +116,12 @@ def compile_mutant(mutant: Mutant, target: Path, room: Path) -> tuple[Path, str]
     return program, ""
 
 
-def soak(program: Path) -> tuple[int | None, str, float]:
+def soak(program: Path, host: str) -> tuple[int | None, str, float]:
     begin = time.monotonic()
     environment = {
         "ABIO_SOAK": "first",
         "ABIO_SOAK_DEADLINE_MS": DEADLINE_MS,
-        "ABIO_SOAK_ONLY": HOSTS,
+        "ABIO_SOAK_ONLY": f"/{host}",
     }
     status, output = run([str(program)], LIMIT_SECONDS, environment)
     failures = [line for line in output.splitlines() if line.startswith("FAILED")]
@@ -134,7 +136,7 @@ def judge(mutant: Mutant) -> Verdict:
     program, trouble = compile_mutant(mutant, target, room)
     if trouble:
         return Verdict(mutant.name, False, f"does not build: {trouble}")
-    status, failure, seconds = soak(program)
+    status, failure, seconds = soak(program, mutant.host)
     shutil.rmtree(room / "src", ignore_errors=True)
     if status is None:
         return Verdict(mutant.name, False, f"the soak hung for {LIMIT_SECONDS} s")
@@ -147,7 +149,7 @@ def judge(mutant: Mutant) -> Verdict:
 
 def control(name: str) -> Verdict:
     """The library as it is passes: what the mutants are caught by is not the soak itself."""
-    status, failure, seconds = soak(BUILD / "tests/soak" / name)
+    status, failure, seconds = soak(BUILD / "tests/soak" / name, HOST)
     return Verdict(f"(no fault) {name}", status == 0, f"{seconds:.1f} s {failure}")
 
 

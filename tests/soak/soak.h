@@ -87,17 +87,24 @@ enum host_kind {
 	HOST_EDGE_FLAG, /* epoll, edge-triggered, ABIO_DRIVER_EDGE, polls once per wake */
 	HOST_POLL,
 	HOST_SELECT,
-	HOST_SPIN, /* never sleeps: polls without being asked to */
+	HOST_DOORBELL, /* watches a socket that abio_driver_doorbell rings, polls until 0 */
+	HOST_SPIN,     /* never sleeps: polls without being asked to */
 	HOST_COUNT,
 };
 extern const char *const host_names[HOST_COUNT];
 
 struct host {
 	enum host_kind kind;
-	int fd;
+	int fd; /* the driver's: it decides who lied */
 	int epoll;
+	int bell; /* the end of the socket that it watches */
 };
-bool host_open(struct host *host, enum host_kind kind, int fd);
+bool host_open(struct host *host, enum host_kind kind, abio_driver driver);
+/* Is told once, and polls until 0. */
+static inline bool host_is_edge(enum host_kind kind)
+{
+	return kind == HOST_EDGE || kind == HOST_DOORBELL;
+}
 /* True: the host was told to poll.  False: the time is over. */
 bool host_sleep(const struct host *host, int timeout_ms);
 void host_close(struct host *host);

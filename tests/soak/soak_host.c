@@ -1,6 +1,6 @@
 /*
- * Driver variants, and five kinds of host that know nothing of a driver but its fd; the sixth does
- * not even look at that.
+ * Driver variants, and kinds of host that know nothing of a driver but its fd, or the socket it
+ * rings; the last does not even look at that.
  */
 #include "soak.h"
 
@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 const struct variant variants[VARIANT_COUNT] = {
@@ -17,9 +18,8 @@ const struct variant variants[VARIANT_COUNT] = {
 	{ "epoll", ABIO_BACKEND_EPOLL, 0 },
 };
 
-const char *const host_names[HOST_COUNT] = {
-	"level", "edge", "edge-flag", "poll", "select", "spin"
-};
+const char *const host_names[HOST_COUNT] = { "level",  "edge",     "edge-flag", "poll",
+					     "select", "doorbell", "spin" };
 
 abio_driver variant_driver(const struct variant *variant, uint32_t more_flags, uint32_t completions)
 {
@@ -42,11 +42,27 @@ bool fd_readable(int fd)
 	return poll(&one, 1, 0) > 0;
 }
 
-bool host_open(struct host *host, enum host_kind kind, int fd)
+static bool hang_bell(struct host *host, abio_driver driver)
+{
+	int fds[2];
+	int32_t result;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+		return false;
+	host->bell = fds[0];
+	result = abio_driver_doorbell(driver, fds[1], 0);
+	close(fds[1]);
+	return result == 0;
+}
+
+bool host_open(struct host *host, enum host_kind kind, abio_driver driver)
 {
 	struct epoll_event event = { .events = EPOLLIN };
+	int fd = abio_driver_fd(driver);
 
-	*host = (struct host){ .kind = kind, .fd = fd, .epoll = -1 };
+	*host = (struct host){ .kind = kind, .fd = fd, .epoll = -1, .bell = -1 };
+	if (kind == HOST_DOORBELL)
+		return hang_bell(host, driver);
 	if (kind == HOST_SELECT)
 		return fd < FD_SETSIZE;
 	if (kind != HOST_LEVEL && kind != HOST_EDGE && kind != HOST_EDGE_FLAG)
@@ -61,7 +77,22 @@ void host_close(struct host *host)
 {
 	if (host->epoll >= 0)
 		close(host->epoll);
+	if (host->bell >= 0)
+		close(host->bell);
 	host->epoll = -1;
+	host->bell = -1;
+}
+
+/* What is read is what the poll that follows answers. */
+static int listen_for(int bell, int timeout_ms)
+{
+	struct pollfd one = { .fd = bell, .events = POLLIN };
+	int count = poll(&one, 1, timeout_ms);
+	char bytes[64];
+
+	while (count > 0 && recv(bell, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+	return count;
 }
 
 static int sleep_once(const struct host *host, int timeout_ms)
@@ -80,6 +111,8 @@ static int sleep_once(const struct host *host, int timeout_ms)
 		FD_ZERO(&set);
 		FD_SET(host->fd, &set);
 		return select(host->fd + 1, &set, NULL, NULL, &time);
+	case HOST_DOORBELL:
+		return listen_for(host->bell, timeout_ms);
 	default:
 		return poll(&one, 1, timeout_ms);
 	}

@@ -77,7 +77,7 @@ int32_t world_poll(struct world *world)
 
 void world_turn(struct world *world, bool told)
 {
-	bool until_0 = world->plan.host == HOST_EDGE ||
+	bool until_0 = host_is_edge(world->plan.host) ||
 		       (world->plan.host != HOST_EDGE_FLAG && rng_one_in(&world->rng, 2));
 	int32_t count = world_poll(world);
 
@@ -138,7 +138,7 @@ static bool open_world(struct world *world)
 	world->streams = calloc(plan->streams, sizeof(*world->streams));
 	world->driver = variant_driver(plan->variant, flags, plan->completions);
 	if (world->events == NULL || world->streams == NULL || world->driver == 0 ||
-	    !host_open(&world->host, plan->host, abio_driver_fd(world->driver)))
+	    !host_open(&world->host, plan->host, world->driver))
 		return false;
 	pthread_mutex_init(&world->mutex, NULL);
 	pthread_cond_init(&world->go, NULL);

@@ -12,6 +12,7 @@
 #include "object.h"
 #include "operation.h"
 #include "platform.h"
+#include "ringer.h"
 #include "slots.h"
 
 struct memory_state {
@@ -310,4 +311,25 @@ int32_t impl_resolve(struct driver *driver, const void *name, uint32_t length, u
 {
 	(void)driver, (void)name, (void)length, (void)port, (void)flags, (void)token;
 	return ABIO_E_UNSUPPORTED;
+}
+
+int32_t impl_driver_doorbell(struct driver *driver, int32_t fd, uint32_t flags)
+{
+	(void)driver, (void)fd, (void)flags;
+	return ABIO_E_UNSUPPORTED;
+}
+
+void ringer_listen(struct ringer *ringer)
+{
+	(void)ringer;
+}
+
+void ringer_release(struct ringer *ringer)
+{
+	(void)ringer;
+}
+
+void ringer_forget(struct ringer *ringer)
+{
+	(void)ringer;
 }
