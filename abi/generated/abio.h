@@ -1075,7 +1075,7 @@ int32_t abio_driver_submit(abio_driver driver);
 int32_t abio_driver_wake(abio_driver driver);
 
 /*
- * abio_driver_doorbell
+ * abio_driver_doorbell: have a socket rung when the driver's fd becomes readable
  *
  * Has the library send a byte to the connected socket `fd` when the driver's fd becomes readable,
  * for a host whose loop can watch only sockets: it watches the other end.
