@@ -13,7 +13,10 @@ local ffi = require("ffi")
 local generated = require("abio.generated")
 
 local cdef = generated.text("abio.cdef")
-ffi.cdef(cdef)
+-- Once for the Lua state: a program may drop the module and load it again.
+if not pcall(ffi.typeof, "struct abio_api_table") then
+	ffi.cdef(cdef)
+end
 
 local unpack = unpack or table.unpack
 local cast, new, sizeof, string_of = ffi.cast, ffi.new, ffi.sizeof, ffi.string

@@ -330,6 +330,7 @@ local function prepare(self, implementation)
 	end
 	return {
 		driver = self,
+		dispatch = dispatch,
 		implementation = implementation,
 		pending = {},
 		closes = implementation.close ~= nil,
@@ -405,10 +406,6 @@ local function notify(implementation, what)
 	local state = by_implementation[implementation]
 	-- One that is closed already has nobody to tell.
 	return state ~= nil and raw.object_notify(state.io, bits) == 0
-end
-
-if core.host_dispatch then
-	core.host_dispatch(dispatch)
 end
 
 return { notify = notify }

@@ -6,9 +6,12 @@
  * only bring a number back, and returns the code and these numbers.  A length that does not fit the
  * memory it comes with is a Lua error.  An address that only passes through is a number.
  *
- * It owns the loaded library: a userdata of the Lua state, never unloaded.  Any call may enter what
- * Lua implements (host.c), so each notes the coroutine it came from.
+ * It owns the loaded library: a userdata of the Lua state, which lives as long as the state does,
+ * whatever becomes of the module: functions and guards point into it.  A module that is loaded
+ * again finds the same one.  Any call may enter what Lua implements (host.c), so each notes the
+ * coroutine it came from.
  */
+#define _GNU_SOURCE /* dladdr */
 #include <dlfcn.h>
 #include <ffi.h>
 #include <string.h>
@@ -28,6 +31,7 @@ struct call {
 
 struct library {
 	struct core_state state;
+	void *loaded; /* by dlopen */
 	struct call calls[DESCRIPTOR_COUNT];
 };
 
@@ -277,14 +281,14 @@ static bool prepare(struct call *call, const struct descriptor *row, struct core
 }
 
 /* raw[name] for every function the library has, under its name without "abio_". */
-static void bind(lua_State *L, struct library *library, void *loaded)
+static void bind(lua_State *L, struct library *library)
 {
 	unsigned int index;
 
 	for (index = 0; index < DESCRIPTOR_COUNT; index++) {
 		struct call *one = &library->calls[index];
 
-		if (!prepare(one, &descriptors[index], &library->state, loaded))
+		if (!prepare(one, &descriptors[index], &library->state, library->loaded))
 			continue;
 		lua_pushlightuserdata(L, one);
 		lua_pushcclosure(L, call, 1);
@@ -292,11 +296,44 @@ static void bind(lua_State *L, struct library *library, void *loaded)
 	}
 }
 
+/* Keeps this module in memory.  LuaJIT closes modules among the last finalizers, and then runs
+ * those of what finalizers have made meanwhile: guards, whose finalizer is here. */
+static void stay_loaded(void)
+{
+	Dl_info self;
+
+	if (dladdr(&library_key, &self) != 0)
+		dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
+/* The library of this state, or a new one.  Another copy of it is a library of its own, beside the
+ * first. */
+static struct library *library_of(lua_State *L, void *loaded)
+{
+	struct library *library;
+
+	lua_rawgetp(L, LUA_REGISTRYINDEX, loaded);
+	library = lua_touserdata(L, -1);
+	lua_pop(L, 1);
+	if (library != NULL)
+		return library;
+	stay_loaded();
+	library = lua_newuserdatauv(L, sizeof(*library), 0);
+	memset(library, 0, sizeof(*library));
+	library->loaded = loaded;
+	lua_rawsetp(L, LUA_REGISTRYINDEX, loaded);
+	/* Held by the registry: where slots run when another language of the process polls. */
+	library->state.spare = lua_newthread(L);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &library->state.spare);
+	return library;
+}
+
 /* load(path, present): true, or nil and why not; with `present` only what is loaded already. */
 int core_load(lua_State *L)
 {
 	const char *path = luaL_checkstring(L, 1);
 	const struct abio_api_table *(*api)(uint32_t major);
+	const struct abio_api_table *table;
 	struct library *library;
 	void *loaded = dlopen(path,
 			      RTLD_NOW | RTLD_LOCAL | (lua_toboolean(L, 2) ? RTLD_NOLOAD : 0));
@@ -310,20 +347,18 @@ int core_load(lua_State *L)
 		return 2;
 	}
 	memcpy(&api, &symbol, sizeof(symbol));
-	library = lua_newuserdatauv(L, sizeof(*library), 0);
-	memset(library, 0, sizeof(*library));
-	library->state.api = api(DESCRIPTOR_MAJOR);
-	if (library->state.api == NULL) {
+	table = api(DESCRIPTOR_MAJOR);
+	if (table == NULL) {
 		lua_pushnil(L);
 		lua_pushfstring(L, "%s: has no version %d", path, DESCRIPTOR_MAJOR);
 		return 2;
 	}
+	library = library_of(L, loaded);
+	library->state.api = table;
+	lua_rawgetp(L, LUA_REGISTRYINDEX, loaded);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &library_key);
-	/* Held by the registry: where slots run when another language of the process polls. */
-	library->state.spare = lua_newthread(L);
-	lua_rawsetp(L, LUA_REGISTRYINDEX, &library->state.spare);
 	lua_getfield(L, lua_upvalueindex(1), "raw");
-	bind(L, library, loaded);
+	bind(L, library);
 	lua_pushboolean(L, 1);
 	return 1;
 }

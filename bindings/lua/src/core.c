@@ -428,7 +428,6 @@ static const luaL_Reg functions[] = {
 	{ "driver_closed", driver_closed },
 	{ "guard", guard_create },
 	{ "disarm", guard_disarm },
-	{ "host_dispatch", host_dispatch },
 	{ "host_create", host_create },
 	{ "host_closed", host_closed },
 	{ "host_fill", host_fill },

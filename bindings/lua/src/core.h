@@ -25,7 +25,6 @@ struct core_state {
 	const struct abio_api_table *api;
 	lua_State *entered; /* the coroutine whose call the library is in, or NULL */
 	lua_State *spare;   /* runs slots when no call came from this state */
-	int dispatch;       /* registry reference of the function all slots go to, or 0 */
 };
 
 /* call.c */
@@ -46,9 +45,8 @@ int core_load(lua_State *L);
 
 /* host.c: what Lua implements */
 
-/* host_dispatch(function): where the slots of all objects go. */
-int host_dispatch(lua_State *L);
-/* host_create(driver, slots, state, token): object and io, or nil and a code. */
+/* host_create(driver, slots, state, token): object and io, or nil and a code.  All slots go to
+ * state.dispatch. */
 int host_create(lua_State *L);
 /* host_closed(object): the library calls nothing of it any more. */
 int host_closed(lua_State *L);

@@ -1,9 +1,10 @@
 /*
  * host.c: traits that Lua implements.
  *
- * Each slot of abio's implementer tables has one static function here, which calls the one Lua
- * function that abio/object.lua gives (host_dispatch) with the object's Lua side, the slot's number
- * and its arguments.  That function decides what the answer means; this file moves bytes.
+ * Each slot of abio's implementer tables has one static function here, which calls the function
+ * that abio/object.lua puts into the object's Lua side, as `dispatch`, with that Lua side, the
+ * slot's number and its arguments.  That function decides what the answer means; this file moves
+ * bytes.
  *
  * Lua runs on the coroutine whose call the library is in, and on a spare one when another language
  * of the process made the call.  It runs protected: an error, no memory and a yield are all
@@ -163,8 +164,10 @@ static int run(lua_State *L)
 		entry->answer = without_lua(entry);
 		return 0;
 	}
-	lua_rawgeti(L, LUA_REGISTRYINDEX, host->state->dispatch);
-	lua_getiuservalue(L, -2, 1);
+	lua_getiuservalue(L, -1, 1);
+	lua_pushliteral(L, "dispatch");
+	lua_rawget(L, -2);
+	lua_insert(L, -2);
 	lua_pushinteger(L, entry->slot);
 	lua_pushinteger(L, (lua_Integer)entry->op);
 	if (entry->bytes != NULL)
@@ -365,18 +368,6 @@ static void fill_tables(struct tables *tables, lua_Integer slots)
 #undef HAS
 }
 
-int host_dispatch(lua_State *L)
-{
-	struct core_state *state = core_state(L);
-
-	luaL_checktype(L, 1, LUA_TFUNCTION);
-	lua_settop(L, 1);
-	if (state->dispatch != 0)
-		luaL_unref(L, LUA_REGISTRYINDEX, state->dispatch);
-	state->dispatch = luaL_ref(L, LUA_REGISTRYINDEX);
-	return 0;
-}
-
 int host_create(lua_State *L)
 {
 	struct core_state *state = core_state(L);
@@ -492,12 +483,17 @@ void host_open(lua_State *L)
 	lua_setfield(L, -2, "__gc");
 	luaL_newmetatable(L, LENT);
 	lua_pop(L, 2);
-	lua_newtable(L);
-	lua_createtable(L, 0, 1);
-	lua_pushliteral(L, "v");
-	lua_setfield(L, -2, "__mode");
-	lua_setmetatable(L, -2);
-	lua_rawsetp(L, LUA_REGISTRYINDEX, &hosts_key);
+	/* A program may drop the module and load it again: objects of the first are still there. */
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &hosts_key);
+	if (lua_isnil(L, -1)) {
+		lua_newtable(L);
+		lua_createtable(L, 0, 1);
+		lua_pushliteral(L, "v");
+		lua_setfield(L, -2, "__mode");
+		lua_setmetatable(L, -2);
+		lua_rawsetp(L, LUA_REGISTRYINDEX, &hosts_key);
+	}
+	lua_pop(L, 1);
 	lua_createtable(L, 0, SLOT_COUNT);
 	for (index = 0; index < SLOT_COUNT; index++) {
 		lua_pushinteger(L, index);

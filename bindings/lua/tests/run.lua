@@ -37,7 +37,7 @@ local harness = require("harness")
 local abio = require("abio")
 
 for _, name in ipairs({
-	"test_harness", "test_buffer", "test_core", "test_conformance", "test_file", "test_stream", "test_task", "test_object", "test_streams", "test_more", "test_host", "test_memory",
+	"test_harness", "test_buffer", "test_core", "test_conformance", "test_file", "test_stream", "test_task", "test_object", "test_streams", "test_more", "test_host", "test_memory", "test_collect",
 	"test_readme",
 }) do
 	require(name)
