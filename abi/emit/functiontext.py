@@ -354,12 +354,12 @@ def struct_rule(struct: Struct) -> str:
         "sized": (
             "The host sets `size` to its own sizeof.  What is missing at the end counts as zero; what a newer host "
             "has behind it must be zero, else ABIO_E_TOO_NEW.  A size that is less than that of its first release "
-            f"({struct.minimum} bytes) is ABIO_E_ARGUMENT."
+            f"({struct.minimum} bytes), or over 4096, is ABIO_E_ARGUMENT."
         ),
         "out": (
             "The host sets `size` to its own sizeof before the call, and that is all that is read.  The library fills "
             "that many bytes, with zeros where it knows no field, and nothing behind.  A size that is less than that "
-            f"of its first release ({struct.minimum} bytes) is ABIO_E_ARGUMENT."
+            f"of its first release ({struct.minimum} bytes), or over 4096, is ABIO_E_ARGUMENT."
         ),
     }[struct.kind]
 
@@ -371,7 +371,7 @@ def noun(struct: Struct) -> str:
 
 
 IMPLS = [
-    "It is given to abio_object_create, which copies it.  `head.size` is the host's sizeof of the struct, `head.trait` "
+    "Such a table is given to abio_object_create, which copies it.  `head.size` is the host's sizeof of the struct, `head.trait` "
     "the trait, the rest of the head is 0.  A slot that is NULL is not there, and what is not there is provided where "
     "it can be.",
     "Every slot gets the host's `user` first and is called on the driver's thread, only inside a call of the host's "
@@ -381,5 +381,6 @@ IMPLS = [
 ]
 IMPL_ANSWERS = (
     "A slot returns > 0 on success; ABIO_HOST_EOF at the end; ABIO_WOULD_BLOCK or, from a start_ slot, ABIO_PENDING; "
-    "or an error (< 0).  0 is ABIO_E_HOST: many languages turn an exception into it."
+    "or an error (< 0), which is -errno or a code of the library.  0, and what is no code, is ABIO_E_HOST: many "
+    "languages turn an exception into 0.  From a try_ slot -EAGAIN is ABIO_WOULD_BLOCK."
 )

@@ -100,16 +100,9 @@ def function_comment(desc: Description, function: Function) -> str:
     return "\n".join(["/*", *[f" * {line}".rstrip() for line in lines], " */"])
 
 
-IMPLS = """Tables that a host fills and gives to abio_object_create.  `head.size` is the host's sizeof,
-head.trait the trait, the rest of the head is 0.  A slot that is NULL is not there.  Every slot gets the host's
-`user` first and is called on the driver's thread, only inside a call of the host's own, and never twice at once
-for one direction.  It returns > 0 on success; ABIO_HOST_EOF at the end; ABIO_WOULD_BLOCK or, from a start_ slot,
-ABIO_PENDING; or an error (< 0).  0 is ABIO_E_HOST: many languages turn an exception into it.  Inside a slot
-abio_driver_poll, _wait, _submit and _close answer ABIO_E_REENTERED, everything else is allowed."""
-
-
 def impls(desc: Description) -> list[str]:
-    out = [c.comment(IMPLS.replace("\n", " ")), ""]
+    about = "\n".join([*functiontext.IMPLS, functiontext.IMPL_ANSWERS])
+    out = [c.comment(f"Tables that a host fills.\n{about}"), ""]
     for impl in desc.impls:
         trait = next(t.name for t in desc.traits if t.id == impl.id)
         out.append(c.comment(f"Implementing {trait}: {impl.doc}\nSince {impl.since}."))

@@ -673,13 +673,18 @@ struct abio_table_head {
 /* ---- what a host implements ------------------------------------------------------------------ */
 
 /*
- * Tables that a host fills and gives to abio_object_create.  `head.size` is the host's sizeof,
- * head.trait the trait, the rest of the head is 0.  A slot that is NULL is not there.  Every slot
- * gets the host's `user` first and is called on the driver's thread, only inside a call of the
- * host's own, and never twice at once for one direction.  It returns > 0 on success; ABIO_HOST_EOF
- * at the end; ABIO_WOULD_BLOCK or, from a start_ slot, ABIO_PENDING; or an error (< 0).  0 is
- * ABIO_E_HOST: many languages turn an exception into it.  Inside a slot abio_driver_poll, _wait,
- * _submit and _close answer ABIO_E_REENTERED, everything else is allowed.
+ * Tables that a host fills.
+ * Such a table is given to abio_object_create, which copies it.  `head.size` is the host's sizeof
+ * of the struct, `head.trait` the trait, the rest of the head is 0.  A slot that is NULL is not
+ * there, and what is not there is provided where it can be.
+ * Every slot gets the host's `user` first and is called on the driver's thread, only inside a call
+ * of the host's own, and never twice at once for one direction.  Inside a slot abio_driver_poll,
+ * abio_driver_wait, abio_driver_submit and abio_driver_close answer ABIO_E_REENTERED, everything
+ * else is allowed.  A slot must return: neither an exception nor a longjmp may leave it.
+ * A slot returns > 0 on success; ABIO_HOST_EOF at the end; ABIO_WOULD_BLOCK or, from a start_ slot,
+ * ABIO_PENDING; or an error (< 0), which is -errno or a code of the library.  0, and what is no
+ * code, is ABIO_E_HOST: many languages turn an exception into 0.  From a try_ slot -EAGAIN is
+ * ABIO_WOULD_BLOCK.
  */
 
 /*
@@ -1305,7 +1310,7 @@ int32_t abio_close(abio_io io, uint32_t flags, uint64_t token);
  *
  * Parameters:
  *   handle  a driver or an io
- *   token   that the operations were started with
+ *   token   the one that the operations were started with
  *
  * Errors:
  *   ABIO_E_FORKED        the handle was made before a fork, by the parent

@@ -17,7 +17,8 @@ def all_names(desc: Description) -> Names:
     pages |= {f"abio_{i.name}_impl" for i in desc.impls} | {"abio_api", "abio_api_table"}
     for trait in desc.traits:
         pages |= set(tables.aliases(desc, trait))
-    return Names(pages, {f"abio_{name}" for name, _ in desc.handles})
+    types = {f"abio_{name}" for name in [*desc.structs, *(name for name, _ in desc.handles)]}
+    return Names(pages | {f"abio_{name}" for name, _ in desc.handles}, types)
 
 
 def pages(desc: Description) -> dict[str, str]:

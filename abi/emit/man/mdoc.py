@@ -32,11 +32,12 @@ class Names:
     """What there are pages of, by name; and whose page this is."""
 
     pages: set[str] = field(default_factory=set)
-    handles: set[str] = field(default_factory=set)
+    # Of those, the ones that are types; the handles' too.
+    types: set[str] = field(default_factory=set)
     own: str = ""
 
     def of(self, own: str) -> Names:
-        return Names(self.pages, self.handles, own)
+        return Names(self.pages, self.types, own)
 
 
 def escape(text: str) -> str:
@@ -76,9 +77,7 @@ def macro(token: str, names: Names) -> str:
     if page and page[2]:
         return f"Xr {page[1]} {page[2]}"
     if page and token == names.own:
-        return f"Fn {token}"
-    if page and token in names.handles:
-        return f"Vt {token}"
+        return f"{'Vt' if token in names.types else 'Fn'} {token}"
     if page and token in names.pages:
         return f"Xr {token} 3"
     return f"Fn {token}" if page else f"Dv {token}"

@@ -27,7 +27,9 @@ def overviews(function: Function) -> list[str]:
     """Pages of section 7."""
     found = ["abio", "abio_errors"]
     if function.start:
-        found += ["abio_operations", "abio_cancellation"]
+        found.append("abio_operations")
+    if function.start or function.name in ("cancel", "release", "driver_shutdown", "driver_close"):
+        found.append("abio_cancellation")
     if any(arg.type.kind in MEMORY for arg in function.args):
         found.append("abio_ownership")
     if function.name.startswith("driver_"):
