@@ -6,42 +6,21 @@ use v5.36;
 use Future::AsyncAwait;
 use Digest::SHA qw(sha256_hex);
 use IO::Async::Loop;
-use Scalar::Util qw(weaken);
 use Abio;
 use Abio::Buffer;
 use Abio::Driver;
 use Abio::Manifest;
+use Check qw(check part summary);
+use Proof;
 
-use constant { LINES => 10_000, CLIENTS => 8, TO_THE_END => ~0 };
+use constant {LINES => 10_000, CLIENTS => 8, TO_THE_END => ~0};
 
 my ($library, $generated) = @ARGV;
-my ($passed, $failed) = (0, 0);
 my $text = join '', map { "this is line $_\n" } 1 .. LINES;
 my $loop = IO::Async::Loop->new;
-$| = 1;
-
-sub check ($what, $expected, $got) {
-    return $passed++ if $expected eq $got;
-    $failed++;
-    print STDERR "FAILED $what: expected $expected, got $got\n";
-}
-
-# Prints a line of the table; a part may answer what stands there instead of "yes".
-sub part ($name, $run) {
-    my $before = $failed;
-    my $value  = eval { $run->() // 'yes' };
-    if (!defined $value) {
-        chomp(my $reason = $@);
-        check($name, 'no exception', $reason);
-        $value = "no: $reason";
-    }
-    elsif ($failed > $before && $value =~ /^yes/) { $value = 'no: ' . ($failed - $before) . ' failed' }
-    say "$name: $value";
-    return $failed == $before;
-}
 
 async sub open_file ($driver, $path, %options) {
-    my $memory = Abio::Memory->of($path);
+    my $memory  = Abio::Memory->of($path);
     my $options = Abio::new_struct('open_options', %options);
     return (await $driver->start(open => $driver, $memory, length $path, $options))->{handle};
 }
@@ -53,11 +32,13 @@ sub buf_reader ($io) {
 }
 
 async sub files ($driver) {
-    my $file = await open_file($driver, 'lines.txt',
+    my $file = await open_file(
+        $driver, 'lines.txt',
         flags  => Abio::constant('OPEN_CREATE') | Abio::constant('OPEN_TRUNCATE'),
-        access => Abio::constant('ACCESS_READ') | Abio::constant('ACCESS_WRITE'));
+        access => Abio::constant('ACCESS_READ') | Abio::constant('ACCESS_WRITE')
+    );
     my $memory = Abio::Memory->of($text);
-    my $event = await $driver->start(write_at_all => $file, $memory, $memory->size, 0, 0);
+    my $event  = await $driver->start(write_at_all => $file, $memory, $memory->size, 0, 0);
     check('bytes written', length $text, $event->{result});
 
     my $piece = Abio::Memory->new(1000);
@@ -69,19 +50,23 @@ async sub files ($driver) {
     while ((await $driver->start(read_line => $reader, $line, 0))->{result}) {
         push @lines, $line->take;
     }
-    check('lines read', LINES, scalar @lines);
+    check('lines read',    LINES,             scalar @lines);
     check('text by lines', sha256_hex($text), sha256_hex(join '', @lines));
     Abio::C::release($_) for $reader, $file;
     return;
 }
 
 sub listen_local ($driver) {
-    my $address = Abio::new_struct('address',
-        family => Abio::constant('FAMILY_IPV4'), length => 4, data => pack('C4', 127, 0, 0, 1));
+    my $address = Abio::new_struct(
+        'address',
+        family => Abio::constant('FAMILY_IPV4'),
+        length => 4,
+        data   => pack('C4', 127, 0, 0, 1)
+    );
     my $out = Abio::Memory->new(8);
     Abio::check(listen => Abio::C::listen($driver->id, $address->address, undef, $out->address));
     my $listener = unpack 'Q', $out->bytes;
-    my $info = Abio::new_struct('io_info');
+    my $info     = Abio::new_struct('io_info');
     Abio::check(info => Abio::C::info($listener, $info->address));
     my $port = Abio::get($info, 'io_info', qw(local port));
     $address->set(pack('L', $port), Abio::field('address', 'port')->{offset});
@@ -102,10 +87,12 @@ async sub serve ($driver, $connection) {
 
 async sub fetch ($driver, $address, $name) {
     my $connection = (await $driver->start(connect => $driver, $address, undef))->{handle};
-    my $request = Abio::Memory->of("GET $name\n");
+    my $request    = Abio::Memory->of("GET $name\n");
     await $driver->start(write_all => $connection, $request, $request->size, 0);
     my ($memory, $digest) = (Abio::Memory->new(16384), Digest::SHA->new(256));
-    while (my $got = (await $driver->start(read => $connection, $memory, $memory->size, 0))->{result}) {
+    while (my $got =
+        (await $driver->start(read => $connection, $memory, $memory->size, 0))->{result})
+    {
         $digest->add($memory->bytes(0, $got));
     }
     Abio::C::release($connection);
@@ -121,96 +108,20 @@ async sub sockets ($driver) {
         push @serving, serve($driver, $accepted->{handle});
     }
     my @digests = await Future->needs_all(@clients, @serving);
-    my $right = grep { $_ eq sha256_hex($text) } @digests;
+    my $right   = grep { $_ eq sha256_hex($text) } @digests;
     check('clients that got the file', CLIENTS, $right);
     Abio::C::release($listener);
     return;
 }
 
-sub pipe_ends ($driver) {
-    my $ends = Abio::Memory->new(16);
-    Abio::check(pipe => Abio::C::pipe($driver->id, 0, $ends->address, $ends->address + 8));
-    return unpack 'QQ', $ends->bytes;
-}
-
-# A task on the loop's timers and one that reads by abio: each waits for the other, so the order is
-# given.  And reading lines that are all there already leaves the loop its turns.
-async sub own_loop ($driver) {
-    my ($reader, $writer) = pipe_ends($driver);
-    my @seen = map { $loop->new_future } 1 .. 5;
-    my @order;
-    my $ticking = (async sub {
-        my $byte = Abio::Memory->of('x');
-        for my $n (1 .. @seen) {
-            await $loop->delay_future(after => 0.001);
-            push @order, "tick $n";
-            await $driver->start(write_all => $writer, $byte, 1, 0);
-            await $seen[$n - 1];
-        }
-    })->();
-    my $memory = Abio::Memory->new(16);
-    for my $n (1 .. @seen) {
-        await $driver->start(read => $reader, $memory, 16, 0);
-        push @order, "read $n";
-        $seen[$n - 1]->done;
-    }
-    await $ticking;
-    check('order', join(' ', map { "tick $_ read $_" } 1 .. @seen), "@order");
-    Abio::C::release($_) for $reader, $writer;
-
-    my ($turns, $reading) = (0, 1);
-    my $count = sub ($again) {
-        $turns++;
-        $loop->later(sub { $again->($again) }) if $reading;
-    };
-    $count->($count);
-    await files($driver);
-    $reading = 0;
-    check('turns of the loop while lines are read', 'many', $turns > 100 ? 'many' : $turns);
-    return;
-}
-
-# The bytes of a pipe whose reader waits, is cancelled, and loses nothing.
-async sub cancel ($driver) {
-    my ($reader, $writer) = pipe_ends($driver);
-    my $memory = Abio::Memory->new(64);
-    weaken(my $lent = $memory);
-    my $read = $driver->start(read => $reader, $memory, 64, 0);
-    undef $memory;
-    await $loop->delay_future(after => 0);
-    check('silent read', 'pending', $read->state);
-    check('operations asked to end', 1, $driver->cancel($read));
-    check('memory before the event', 'kept', $lent ? 'kept' : 'freed');
-    await Future->wait_all($read);
-    check('cancelled read', Abio::constant('E_CANCELED'), ($read->failure)[2] // 'no failure');
-    check('memory after the event', 'freed', $lent ? 'kept' : 'freed');
-
-    my $message = Abio::Memory->of('every byte');
-    await $driver->start(write_all => $writer, $message, $message->size, 0);
-    my $next = Abio::Memory->new(64);
-    my $event = await $driver->start(read => $reader, $next, 64, 0);
-    check('the next read', 'every byte', $next->bytes(0, $event->{result}));
-    Abio::C::release($_) for $reader, $writer;
-    return;
-}
-
-part(loads => sub { 'yes, libabio ' . Abio::load($library, $generated) }) or exit summary();
-part(manifest => sub {
-    my $before = $failed;
-    my $run    = Abio::Manifest::run("$generated/conformance.json", \&check);
-    return sprintf '%d rows run, %d failed', $run, $failed - $before;
-});
+part(loads    => sub { 'yes, libabio ' . Abio::load($library, $generated) }) or exit summary();
+part(manifest => sub { Abio::Manifest::run("$generated/conformance.json") });
 
 my $driver = Abio::Driver->new($loop);
 part(files      => sub { files($driver)->get });
 part(sockets    => sub { sockets($driver)->get });
-part('own loop' => sub { own_loop($driver)->get; "yes, IO::Async's watch_io" });
-part(cancel     => sub { cancel($driver)->get });
+part('own loop' => sub { Proof::own_loop($driver, $loop, \&files)->get });
+part(cancel     => sub { Proof::cancel($driver, $loop)->get });
 check('operations in flight at the end', 0, $driver->in_flight);
 $driver->close->get;
 exit summary();
-
-sub summary () {
-    say "$passed passed, $failed failed";
-    return $failed ? 1 : 0;
-}

@@ -11,7 +11,7 @@ sub new ($class, $capacity) {
     my $out = Abio::Memory->new(8);
     Abio::check(buffer_alloc => Abio::C::buffer_alloc($capacity, 0, 0, $out->address));
     my $state = Abio::new_struct('buffer_state');
-    return bless { id => unpack('Q', $out->bytes), state => $state }, $class;
+    return bless {id => unpack('Q', $out->bytes), state => $state}, $class;
 }
 
 sub argument ($self) { $self->{id} }

@@ -8,7 +8,7 @@ use Scalar::Util qw(blessed weaken);
 use Abio;
 use Abio::Memory;
 
-use constant { EVENT => 48, EVENTS => 64, ROUNDS => 16 };
+use constant {EVENT => 48, EVENTS => 64, ROUNDS => 16};
 
 sub new ($class, $loop) {
     my $out = Abio::Memory->new(8);
@@ -30,7 +30,7 @@ sub new ($class, $loop) {
     return $self;
 }
 
-sub id ($self)       { $self->{id} }
+sub id       ($self) { $self->{id} }
 sub argument ($self) { $self->{id} }
 
 # Starts abio_$function and gives a Future of its event.  The arguments are those of the function
@@ -39,9 +39,9 @@ sub start ($self, $function, @arguments) {
     my $token  = ++$self->{token};
     my $call   = Abio::C->can($function) // die "no function abio_$function\n";
     my $future = $self->{loop}->new_future;
-    Abio::check($function =>
-            $call->((map { blessed $_ ? $_->argument : $_ } @arguments), $token));
-    $self->{flying}{$token} = { function => $function, future => $future, lent => \@arguments };
+    Abio::check($function => $call->((map { blessed $_ ? $_->argument : $_ } @arguments), $token));
+    $self->{flying}{$token} = {function => $function, future => $future, lent => \@arguments};
+
     # Who cancels the Future is told at once; the memory comes home with the event all the same.
     $future->on_cancel(sub { $self->ask($token) });
     return $future->set_label($token);
@@ -49,7 +49,7 @@ sub start ($self, $function, @arguments) {
 
 # Asks an operation to end; its Future ends by its event, with ABIO_E_CANCELED or what came first.
 sub cancel ($self, $future) { $self->ask($future->label) }
-sub ask ($self, $token)     { Abio::C::cancel($self->{id}, $token) }
+sub ask    ($self, $token)  { Abio::C::cancel($self->{id}, $token) }
 
 sub in_flight ($self) { scalar keys $self->{flying}->%* }
 
@@ -70,10 +70,12 @@ sub pump ($self) {
 }
 
 sub end ($self, %event) {
+
     # What was lent is let go here, before those who wait go on.
     my ($function, $future) =
-        (delete $self->{flying}{ $event{token} } // return)->@{qw(function future)};
+      (delete $self->{flying}{$event{token}} // return)->@{qw(function future)};
     if ($future->is_cancelled) {
+
         # Nobody waits for what it won after all.
         Abio::C::release($event{handle}) if $event{flags} & Abio::constant('EVENT_HANDLE');
     }

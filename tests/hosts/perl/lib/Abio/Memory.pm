@@ -9,16 +9,16 @@ use FFI::Platypus::Buffer qw(buffer_to_scalar scalar_to_buffer);
 use FFI::Platypus::Memory qw(calloc free memcpy);
 
 sub new ($class, $size, $bytes = '') {
-    my $self = bless { address => calloc(1, $size || 1), size => $size }, $class;
+    my $self = bless {address => calloc(1, $size || 1), size => $size}, $class;
     $self->set($bytes);
     return $self;
 }
 
 sub of ($class, $bytes) { $class->new(length $bytes, $bytes) }
 
-sub address ($self)  { $self->{address} }
+sub address  ($self) { $self->{address} }
 sub argument ($self) { $self->{address} }
-sub size ($self)     { $self->{size} }
+sub size     ($self) { $self->{size} }
 
 sub set ($self, $bytes, $offset = 0) {
     die "does not fit\n" if $offset + length $bytes > $self->{size};
