@@ -8,13 +8,11 @@
 
 declare(strict_types=1);
 
+use Abio\Check;
 use Abio\Driver;
-use Abio\Failure;
 use Abio\Library;
 use Abio\Manifest;
-use Amp\Delayed;
-use Amp\Deferred;
-use Amp\Loop;
+use Abio\Proof;
 use Amp\Promise;
 
 use function Amp\call;
@@ -32,37 +30,6 @@ spl_autoload_register(function (string $class): void {
 const LINES = 10_000;
 const CLIENTS = 8;
 const TO_THE_END = -1; // 2^64-1: PHP's integers are signed
-
-$passed = $failed = 0;
-
-function check(string $what, mixed $expected, mixed $got): void
-{
-    global $passed, $failed;
-    if ($expected === $got) {
-        $passed++;
-        return;
-    }
-    $failed++;
-    fprintf(STDERR, "FAILED %s: expected %s, got %s\n", $what, json_encode($expected), json_encode($got));
-}
-
-/** Prints a line of the table; a part may answer what stands there instead of "yes". */
-function part(string $name, callable $run): bool
-{
-    global $failed;
-    $before = $failed;
-    try {
-        $value = $run() ?? 'yes';
-        if ($failed > $before && str_starts_with($value, 'yes')) {
-            $value = 'no: ' . ($failed - $before) . ' failed';
-        }
-    } catch (Throwable $error) {
-        check($name, 'no exception', $error->getMessage());
-        $value = 'no: ' . $error->getMessage();
-    }
-    echo "$name: $value\n";
-    return $failed === $before;
-}
 
 function text(): string
 {
@@ -119,11 +86,11 @@ final class Program
             access: $abio->ACCESS_READ | $abio->ACCESS_WRITE,
         );
         $event = yield $this->driver->start('write_at_all', $file, $abio->bytes($text), strlen($text), 0, 0);
-        check('bytes written', strlen($text), $event->result);
+        Check::that('bytes written', strlen($text), $event->result);
 
         $piece = $abio->new('uint8_t[1000]');
         yield $this->driver->start('read_at_exact', $file, $piece, 1000, 5000, 0);
-        check('read by offset', substr($text, 5000, 1000), FFI::string($piece, 1000));
+        Check::that('read by offset', substr($text, 5000, 1000), FFI::string($piece, 1000));
 
         $reader = $this->reader($file);
         $lines = $this->driver->lines($reader);
@@ -132,8 +99,8 @@ final class Program
             $count++;
             hash_update($hash, $lines->getCurrent());
         }
-        check('lines read', LINES, $count);
-        check('text by lines', hash('sha256', $text), hash_final($hash));
+        Check::that('lines read', LINES, $count);
+        Check::that('text by lines', hash('sha256', $text), hash_final($hash));
         $this->release($reader, $file);
     }
 
@@ -183,118 +150,25 @@ final class Program
             $serving[] = call(fn () => $this->serve($event->handle));
         }
         yield $serving;
-        check('digests of the clients', array_fill(0, CLIENTS, hash('sha256', text())), yield $clients);
+        Check::that('digests of the clients', array_fill(0, CLIENTS, hash('sha256', text())), yield $clients);
         $this->release($listener->cdata);
     }
-
-    /** @return array{int, int} */
-    private function pipe(): array
-    {
-        [$reader, $writer] = [$this->abio->new('abio_io'), $this->abio->new('abio_io')];
-        $this->abio->check(
-            'pipe',
-            $this->abio->pipe($this->driver->id, 0, FFI::addr($reader), FFI::addr($writer)),
-        );
-        return [$reader->cdata, $writer->cdata];
-    }
-
-    /**
-     * A coroutine on the loop's timers and one that reads by abio: each waits for the other, so the
-     * order is given.  And reading lines that are all there already leaves the loop its turns.
-     */
-    public function ownLoop(): Generator
-    {
-        [$reader, $writer] = $this->pipe();
-        $order = $expected = [];
-        $seen = array_map(fn () => new Deferred(), range(1, 5));
-        $ticking = call(function () use ($writer, $seen, &$order) {
-            foreach ($seen as $n => $deferred) {
-                yield new Delayed(1);
-                $order[] = "tick $n";
-                yield $this->writeAll($writer, 'x');
-                yield $deferred->promise();
-            }
-        });
-        $memory = $this->abio->new('uint8_t[16]');
-        foreach ($seen as $n => $deferred) {
-            yield $this->driver->start('read', $reader, $memory, 16, 0);
-            array_push($order, "read $n");
-            array_push($expected, "tick $n", "read $n");
-            $deferred->resolve();
-        }
-        yield $ticking;
-        check('order', $expected, $order);
-        $this->release($reader, $writer);
-
-        $turns = 0;
-        $watcher = Loop::repeat(0, function () use (&$turns) {
-            $turns++;
-        });
-        yield from $this->files();
-        Loop::cancel($watcher);
-        check('turns of the loop while lines are read', true, $turns > 100);
-        return "yes, Amp's Loop::onReadable";
-    }
-
-    /** A pipe whose reader waits, is cancelled, and loses nothing. */
-    public function cancel(): Generator
-    {
-        [$reader, $writer] = $this->pipe();
-        $memory = $this->abio->new('uint8_t[64]');
-        $lent = WeakReference::create($memory);
-        $read = $this->driver->start('read', $reader, $memory, 64, 0);
-        unset($memory);
-        yield new Delayed(0);
-        check('operations in flight', 1, $this->driver->inFlight());
-        check('operations asked to end', 1, $read->cancel());
-        check('memory is kept before the event', true, $lent->get() !== null);
-        try {
-            yield $read;
-            check('silent read', 'fails', 'succeeds');
-        } catch (Failure $failure) {
-            check('cancelled read', $this->abio->E_CANCELED, $failure->getCode());
-        }
-        check('memory is free after the event', null, $lent->get());
-
-        yield $this->writeAll($writer, 'every byte');
-        $memory = $this->abio->new('uint8_t[64]');
-        $event = yield $this->driver->start('read', $reader, $memory, 64, 0);
-        check('the next read', 'every byte', FFI::string($memory, $event->result));
-        $this->release($reader, $writer);
-    }
-}
-
-function summary(): int
-{
-    global $passed, $failed;
-    echo "$passed passed, $failed failed\n";
-    return $failed ? 1 : 0;
 }
 
 [, $path, $generated] = $argv;
-part('loads', function () use ($path, $generated, &$abio) {
+Check::part('loads', function () use ($path, $generated, &$abio) {
     $abio = new Library($path, $generated);
     return "yes, libabio $abio->version";
-}) || exit(summary());
-part('manifest', function () use ($abio, $path, $generated) {
-    global $failed;
-    $before = $failed;
-    // PHP as distributed has no threads; the child is pcntl_fork's.
-    $count = (new Manifest($abio, $path, "$generated/conformance.json"))->run(check(...), 'thread');
-    return sprintf(
-        '%d rows run, %d failed; left out: %d rows on another thread (PHP has no threads)',
-        $count['run'],
-        $failed - $before,
-        $count['thread'],
-    );
-});
+}) || exit(Check::summary());
+Check::part('manifest', fn () => (new Manifest($abio, $path, "$generated/conformance.json"))->run());
 
 $driver = new Driver($abio);
 $program = new Program($abio, $driver);
-part('files', fn () => Promise\wait(call([$program, 'files'])));
-part('sockets', fn () => Promise\wait(call([$program, 'sockets'])));
-part('own loop', fn () => Promise\wait(call([$program, 'ownLoop'])));
-part('cancel', fn () => Promise\wait(call([$program, 'cancel'])));
-check('operations in flight at the end', 0, $driver->inFlight());
+$proof = new Proof($abio, $driver);
+Check::part('files', fn () => Promise\wait(call([$program, 'files'])));
+Check::part('sockets', fn () => Promise\wait(call([$program, 'sockets'])));
+Check::part('own loop', fn () => Promise\wait(call([$proof, 'ownLoop'], [$program, 'files'])));
+Check::part('cancel', fn () => Promise\wait(call([$proof, 'cancel'])));
+Check::that('operations in flight at the end', 0, $driver->inFlight());
 Promise\wait($driver->close());
-exit(summary());
+exit(Check::summary());
