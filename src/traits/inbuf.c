@@ -127,7 +127,11 @@ struct view *inbuf_give(struct object *object, uint8_t **data, uint32_t *length)
 
 uint32_t inbuf_ahead(const struct object *object)
 {
-	return inbuf_left(object) == 0 || stays_with_class(object->inbuf) ? 0 : inbuf_left(object);
+	const struct inbuf *inbuf = object->inbuf;
+
+	if (inbuf_left(object) == 0 || stays_with_class(inbuf) || inbuf->owner != object)
+		return 0;
+	return inbuf_left(object);
 }
 
 void inbuf_drop(struct object *object)

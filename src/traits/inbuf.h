@@ -54,7 +54,8 @@ int64_t inbuf_read(struct object *object, const struct abio_iovec *iovecs, uint3
 int32_t inbuf_consume(struct object *object, uint32_t count);
 /*
  * How far the object is behind what it stands on: bytes its class has given away.  What a class is
- * told of when it is consumed is still the class's.
+ * told of when it is consumed is still the class's; what an object shares with one below it, that
+ * one counts.
  */
 uint32_t inbuf_ahead(const struct object *object);
 /* What is there is not what comes next any more: the object has moved. */

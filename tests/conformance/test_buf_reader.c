@@ -219,6 +219,25 @@ static void a_seek_counts_from_the_next_byte_and_drops_the_buffer(struct test *t
 	filled_expect(t, reader, "d", 1);
 }
 
+/* It shows what the reader has read ahead, and leaves it to the reader to count it. */
+static void a_writer_over_a_reader_is_where_that_is(struct test *t)
+{
+	abio_io file;
+	abio_io reader = file_reader(t, "abcdefgh", 8, 0, &file);
+	char *data = test_memory(t, 2);
+	abio_io writer;
+
+	assert_int_equal(abio_buf_writer(reader, 0, 0, &writer), 0);
+	test_own(t, writer);
+	assert_int_equal(test_result(t, START(t, abio_read, writer, data, 2, 0)), 2);
+	assert_int_equal(position_of(reader), 2);
+	assert_int_equal(position_of(writer), 2);
+	assert_int_equal(test_result(t, START(t, abio_seek, writer, ABIO_SEEK_CURRENT, 1, 0)), 3);
+	assert_int_equal(position_of(writer), 3);
+	assert_int_equal(test_result(t, START(t, abio_read, writer, data, 2, 0)), 2);
+	assert_memory_equal(data, "de", 2);
+}
+
 static void a_large_read_goes_past_an_empty_buffer(struct test *t)
 {
 	abio_io file;
@@ -364,6 +383,7 @@ static const struct test_case cases[] = {
 	CASE(seek_relative_stays_in_the_buffer_where_it_can),
 	CASE(seek_relative_is_refused_out_of_range),
 	CASE(a_seek_counts_from_the_next_byte_and_drops_the_buffer),
+	CASE(a_writer_over_a_reader_is_where_that_is),
 	CASE(a_large_read_goes_past_an_empty_buffer),
 	CASE(a_reader_reads_through_a_reader),
 	CASE(a_reader_is_refused_what_makes_no_sense),
