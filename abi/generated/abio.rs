@@ -1105,8 +1105,9 @@ pub struct abio_api_table {
     /// Returns 0 and stores the io.
     pub listen: unsafe extern "C" fn(driver: abio_driver, address: *const abio_address, options: *const abio_listen_options, io: *mut abio_io) -> i32,
     /// Looks up the addresses of a host name, on a worker thread; a numeric address needs none.
-    /// `name` is `length` bytes, 0 to 255: an empty one is this machine alone, or with
-    /// ABIO_RESOLVE_PASSIVE all of its addresses.  `port` is put into every address.
+    /// `name` is `length` bytes, 0 to 255: an empty one is the loopback addresses, or with
+    /// ABIO_RESOLVE_PASSIVE the wildcard ones, which stand for all addresses of this machine.
+    /// `port` is put into every address.
     /// The event's result is the number of addresses, at most 32; it has ABIO_EVENT_VIEW, and
     /// `data` is the first of that many struct abio_address, valid until the next poll or wait
     /// begins.
@@ -1322,9 +1323,11 @@ pub struct abio_api_table {
     /// O_NONBLOCK, as those that the library made are.
     pub copy: unsafe extern "C" fn(io: abio_io, sink: abio_io, limit: u64, flags: u32, token: u64) -> i32,
     /// Makes an io that the host implements: `impls` are `count` pointers to abio_<trait>_impl
-    /// tables, one for each trait at most, which are copied.  Everything that is not implemented is
-    /// provided, but for abio_receive, which abio_buf_reader over it gives: the io works wherever a
-    /// native one does.  `user` is passed to every slot.
+    /// tables, one for each trait at most, which are copied.  It has the traits of its tables with
+    /// all their functions, beside them Ready, and where it reads or writes OwnedRead, OwnedWrite
+    /// and BufWrite, where it does both Split: the io works wherever a native one does.  BufRead
+    /// without a table for it, and abio_receive, are had by abio_buf_reader over it.  `user` is
+    /// passed to every slot.
     /// When it is closed, by abio_close, its last release or abio_driver_shutdown, an event with
     /// ABIO_EVENT_RELEASED, `token` and `data` = `user` follows, exactly once: nothing is called
     /// any more.  Until then abio_driver_close answers ABIO_E_BUSY, so that no `user` is lost; only
