@@ -17,7 +17,6 @@ use constant {LINES => 10_000, CLIENTS => 8, TO_THE_END => ~0};
 
 my ($library, $generated) = @ARGV;
 my $text = join '', map { "this is line $_\n" } 1 .. LINES;
-my $loop = IO::Async::Loop->new;
 
 async sub open_file ($driver, $path, %options) {
     my $memory  = Abio::Memory->of($path);
@@ -114,9 +113,14 @@ async sub sockets ($driver) {
     return;
 }
 
+sub descriptors () { scalar(() = glob '/proc/self/fd/*') }
+
 part(loads    => sub { 'yes, libabio ' . Abio::load($library, $generated) }) or exit summary();
 part(manifest => sub { Abio::Manifest::run("$generated/conformance.json") });
 
+# Not before the manifest: its thread would be given a copy of the loop, which not every loop survives.
+my $loop   = IO::Async::Loop->new;
+my $open   = descriptors();
 my $driver = Abio::Driver->new($loop);
 part(files      => sub { files($driver)->get });
 part(sockets    => sub { sockets($driver)->get });
@@ -124,4 +128,5 @@ part('own loop' => sub { Proof::own_loop($driver, $loop, \&files)->get });
 part(cancel     => sub { Proof::cancel($driver, $loop)->get });
 check('operations in flight at the end', 0, $driver->in_flight);
 $driver->close->get;
+check('descriptors open at the end', $open, descriptors());
 exit summary();

@@ -47,7 +47,9 @@ async sub own_loop ($driver, $loop, $read_lines) {
     my ($turns, $reading) = (0, 1);
     my $count = sub ($again) {
         $turns++;
-        $loop->later(sub { $again->($again) }) if $reading;
+
+        # A timer: what Glib calls idle comes only when nothing else does.
+        $loop->watch_time(after => 0, code => sub { $again->($again) }) if $reading;
     };
     $count->($count);
     await $read_lines->($driver);

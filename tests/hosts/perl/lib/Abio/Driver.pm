@@ -97,6 +97,7 @@ sub close ($self) {
 sub finish ($self) {
     return if Abio::C::driver_close($self->{id}) == Abio::constant('E_BUSY');
     $self->{loop}->unwatch_io(handle => $self->{handle}, on_read_ready => 1);
+    delete $self->{handle};
     delete($self->{closed})->done;
 }
 
