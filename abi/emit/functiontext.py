@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from .model import Arg, Bad, Description, Function, Struct, Trait, Type
+from .model import Arg, Bad, Description, Function, Type
 
 START_ERRORS = [("ABIO_E_CANCELED", "cancelled, by abio_cancel, close, release or shutdown")]
 
@@ -95,8 +95,12 @@ def argument_causes(desc: Description, function: Function) -> list[str]:
         elif kind.kind in ("out_struct", "in_struct", "lent_struct"):
             null = "" if kind.optional else "NULL or "
             flags = any(field.name == "flags" for field in desc.structs[kind.of].fields)
-            inner = ", or has a flag that is not known" if flags and kind.kind == "in_struct" else ""
-            causes.append(f"`{arg.name}` is {null}of a size below its first release's or over 4096{inner}")
+            inner = (
+                ", or has a flag that is not known" if flags and kind.kind == "in_struct" else ""
+            )
+            causes.append(
+                f"`{arg.name}` is {null}of a size below its first release's or over 4096{inner}"
+            )
         elif kind.kind in ("out", "in", "inout", "tables"):
             causes.append(f"`{arg.name}` is NULL")
         elif kind.kind == "also_buffer":
@@ -129,10 +133,20 @@ def implied(desc: Description, function: Function) -> list[tuple[str, str]]:
             found.append(("CLOSED", f"the io or `{arg.name}` is closed or closing"))
         elif arg.type.kind == "also_buffer":
             found.append(
-                ("CLOSED", f"the io is closed or closing, or `{arg.name}` wraps memory for a driver that is closed")
+                (
+                    "CLOSED",
+                    f"the io is closed or closing, or `{arg.name}` wraps memory for a driver that "
+                    "is closed",
+                )
             )
         if arg.type.kind in ("also_io", "also_buffer"):
-            found.append(("HANDLE", f"`{handle.name if handle else ''}` or `{arg.name}` is not a live handle of its kind"))
+            found.append(
+                (
+                    "HANDLE",
+                    f"`{handle.name if handle else ''}` or `{arg.name}` is not a live handle of "
+                    "its kind",
+                )
+            )
     if function.is_slot:
         found.append(("UNSUPPORTED", "the object does not have this slot, see abio_query"))
     if any(arg.type.kind == "in_struct" for arg in function.args):
@@ -183,11 +197,13 @@ def returns(function: Function) -> list[str]:
     """The lines on what the call answers, beyond what its own text says."""
     if function.start:
         lines = [
-            "Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory untouched."
+            "Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, "
+            "memory untouched."
         ]
         if has_flag(function, "START"):
             lines.append(
-                "With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), "
+                "With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no "
+                "event), "
                 "an error (no event), or ABIO_PENDING: the event follows."
             )
         return lines
@@ -207,7 +223,8 @@ def cost(function: Function) -> str:
         return "may make system calls, never blocks"
     if has_flag(function, "START"):
         return (
-            "at most a signal to the driver's descriptor, and with ABIO_START_INLINE one try of the "
+            "at most a signal to the driver's descriptor, and with ABIO_START_INLINE one try of "
+            "the "
             "transfer; never blocks"
         )
     if function.thread == "owner":
@@ -219,17 +236,6 @@ def cost(function: Function) -> str:
 
 FAILED = "On failure it returns a code < 0, see ERRORS, and has written nothing of the host's."
 REFUSED = "The codes of a refusal stand under ERRORS."
-ANYWHERE = "May be called from any thread, at any time, without a driver.  Makes no system call, never blocks."
-HANDLES = {
-    "driver": "handle of an event queue over a backend",
-    "io": "handle of anything that does IO",
-    "buffer": "handle of memory that the library may keep",
-}
-HANDLE_RULE = (
-    "A handle is a number, never an address, and below 2^53, so that it is exact in a double.  0 is never one.  "
-    "One that is forged, stale, released or of another kind is answered with ABIO_E_HANDLE, never with a crash.  "
-    "In the child of a fork it answers ABIO_E_FORKED."
-)
 LENT = "belongs to the library from acceptance until the terminal event is delivered, also after cancel, error and close"
 SLOT_REFUSED = ("driver_poll", "driver_wait", "driver_submit", "driver_close")
 # What a paragraph of a function's text is about is told by how it begins.
@@ -256,7 +262,9 @@ def event_lines(function: Function) -> list[str]:
     own = [p for p in paragraphs(function) if p.startswith(EVENTS)]
     if own and not any("progress" in p for p in own):
         own.append("Its `progress` is 0.")
-    return own + ["It carries the `token` that was given at the start; abio_event tells of its fields."]
+    return own + [
+        "It carries the `token` that was given at the start; abio_event tells of its fields."
+    ]
 
 
 def event_flags(desc: Description, function: Function) -> list[tuple[str, str]]:
@@ -273,7 +281,10 @@ def place(desc: Description, function: Function) -> list[str]:
     where = f"It is slot {function.slot} of abio_{function.trait}_table."
     if not function.is_slot:
         return [f"{where}  Every io has it."]
-    return [f"{where}  abio_query tells whether an io has it; one that has not answers ABIO_E_UNSUPPORTED."]
+    return [
+        f"{where}  abio_query tells whether an io has it; one that has not answers "
+        "ABIO_E_UNSUPPORTED."
+    ]
 
 
 def owned_memory(function: Function, arg: Arg) -> str:
@@ -305,14 +316,18 @@ def ownership(function: Function) -> list[str]:
         elif kind.kind == "also_buffer":
             out.append(
                 f"`{arg.name}` is lent until the terminal event brings it home, in every outcome.  "
-                "Meanwhile another operation with it answers ABIO_E_BUSY, and its memory is not to be touched."
+                "Meanwhile another operation with it answers ABIO_E_BUSY, and its memory is not "
+                "to be touched."
             )
         elif kind.kind == "out" and kind.of in ("io", "buffer"):
             release = "abio_release" if kind.of == "io" else "abio_buffer_release"
-            out.append(f"The handle in `{arg.name}` is the host's, with one reference: {release} drops it.")
+            out.append(
+                f"The handle in `{arg.name}` is the host's, with one reference: {release} drops it."
+            )
     if function.start and "ABIO_EVENT_HANDLE" in function.doc:
         out.append(
-            "The io that the event brings is the host's, with one reference, also where the operation was to be "
+            "The io that the event brings is the host's, with one reference, also where the "
+            "operation was to be "
             "cancelled: abio_release drops it."
         )
     if function.returns == "cstr":
@@ -326,7 +341,8 @@ def thread_lines(function: Function) -> list[str]:
         who = "May be called from any thread."
     else:
         who = (
-            "Belongs to the driver's thread, which the first call that starts, polls or waits decides.  "
+            "Belongs to the driver's thread, which the first call that starts, polls or waits "
+            "decides.  "
             "See abio_threads(7)."
         )
     out = [f"{who}  Cost: {cost(function)}."]
@@ -334,53 +350,7 @@ def thread_lines(function: Function) -> list[str]:
         out.append("Inside a slot that the host implements it answers ABIO_E_REENTERED.")
     if function.calls_host:
         out.append(
-            "It may call slots of objects that the host implements, on this thread, before it returns."
+            "It may call slots of objects that the host implements, on this thread, before it "
+            "returns."
         )
     return out
-
-
-def table_rule(trait: Trait) -> list[str]:
-    return [
-        f"struct abio_{trait.name}_ops begins with a struct abio_table_head, `head`.  Behind it are pointers to the "
-        "functions below, each named as the function, without abio_.  Slots are only ever added at the end, and one "
-        "is there when `head.size` reaches past it.  Calling through a slot and calling the function are the same.",
-        "abio_query tells whether an io has the trait and which of its slots, and gives the same table.",
-    ]
-
-
-def struct_rule(struct: Struct) -> str:
-    return {
-        "frozen": "Frozen: its layout never changes.",
-        "sized": (
-            "The host sets `size` to its own sizeof.  What is missing at the end counts as zero; what a newer host "
-            "has behind it must be zero, else ABIO_E_TOO_NEW.  A size that is less than that of its first release "
-            f"({struct.minimum} bytes), or over 4096, is ABIO_E_ARGUMENT."
-        ),
-        "out": (
-            "The host sets `size` to its own sizeof before the call, and that is all that is read.  The library fills "
-            "that many bytes, with zeros where it knows no field, and nothing behind.  A size that is less than that "
-            f"of its first release ({struct.minimum} bytes), or over 4096, is ABIO_E_ARGUMENT."
-        ),
-    }[struct.kind]
-
-
-def noun(struct: Struct) -> str:
-    """The struct in a phrase."""
-    phrase = re.split(r"[.:,]", struct.doc)[0]
-    return phrase[:1].lower() + phrase[1:]
-
-
-IMPLS = [
-    "Such a table is given to abio_object_create, which copies it.  `head.size` is the host's sizeof of the struct, `head.trait` "
-    "the trait, the rest of the head is 0.  A slot that is NULL is not there, and what is not there is provided where "
-    "it can be.",
-    "Every slot gets the host's `user` first and is called on the driver's thread, only inside a call of the host's "
-    "own, and never twice at once for one direction.  Inside a slot abio_driver_poll, abio_driver_wait, "
-    "abio_driver_submit and abio_driver_close answer ABIO_E_REENTERED, everything else is allowed.  A slot must "
-    "return: neither an exception nor a longjmp may leave it.",
-]
-IMPL_ANSWERS = (
-    "A slot returns > 0 on success; ABIO_HOST_EOF at the end; ABIO_WOULD_BLOCK or, from a start_ slot, ABIO_PENDING; "
-    "or an error (< 0), which is -errno or a code of the library.  0, and what is no code, is ABIO_E_HOST: many "
-    "languages turn an exception into 0.  From a try_ slot -EAGAIN is ABIO_WOULD_BLOCK."
-)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import c, functiontext
+from . import c, functiontext, typetext
 from .essay import ESSAY
 from .model import FIRST, Constants, Description, Function, Struct
 
@@ -101,7 +101,7 @@ def function_comment(desc: Description, function: Function) -> str:
 
 
 def impls(desc: Description) -> list[str]:
-    about = "\n".join([*functiontext.IMPLS, functiontext.IMPL_ANSWERS])
+    about = "\n".join([*typetext.IMPLS, typetext.IMPL_ANSWERS])
     out = [c.comment(f"Tables that a host fills.\n{about}"), ""]
     for impl in desc.impls:
         trait = next(t.name for t in desc.traits if t.id == impl.id)

@@ -24,7 +24,10 @@ def stem(path: str) -> str:
 def struct_copy(name: str, text: str) -> str:
     """A struct of another name with the same fields, and that it is laid out as the header's."""
     copy = re.sub(rf"struct {name} {{", f"struct copy_of_{name} {{", text, count=1)
-    rows = [copy, f"_Static_assert(sizeof(struct copy_of_{name}) == sizeof(struct {name}), \"size\");"]
+    rows = [
+        copy,
+        f'_Static_assert(sizeof(struct copy_of_{name}) == sizeof(struct {name}), "size");',
+    ]
     body = re.sub(r"\s+", " ", text[text.index("{") + 1 : text.rindex("}")])
     for declaration in re.split(r"(?<=;)", body):
         found = FIELD.search(declaration)
@@ -88,7 +91,9 @@ def example(path: str, text: str, folder: Path) -> list[Problem | None]:
     source, binary = folder / f"{stem(path)}.c", folder / stem(path)
     source.write_text(found[0])
     whole = re.search(r"^int main\(", found[0], re.M) is not None
-    link = ["-o", binary, f"-L{LIBRARY}", "-labio", "-ldl", "-pthread"] if whole else ["-fsyntax-only"]
+    link = (
+        ["-o", binary, f"-L{LIBRARY}", "-labio", "-ldl", "-pthread"] if whole else ["-fsyntax-only"]
+    )
     command = ["gcc", "-std=gnu11", *WARN, f"-I{GENERATED}", source, *link]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:

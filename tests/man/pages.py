@@ -1,4 +1,4 @@
-"""The manual pages as a reader sees them: names, sources, rendered text, sections, blocks of code."""
+"""The manual pages as a reader sees them: names, rendered text, sections, blocks of code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,17 @@ sys.path.insert(0, str(ROOT / "abi"))
 
 from emit import errnos, model, parse  # noqa: E402
 
-__all__ = ["BUILD", "GENERATED", "LIBRARY", "Problem", "Tree", "described", "errnos", "model", "scratch"]
+__all__ = [
+    "BUILD",
+    "GENERATED",
+    "LIBRARY",
+    "Problem",
+    "Tree",
+    "described",
+    "errnos",
+    "model",
+    "scratch",
+]
 
 
 @dataclass(frozen=True)

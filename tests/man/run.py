@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Tests the manual pages: every check over every page, and every check over pages that are broken on
-purpose, which it must notice.  Ends with `N passed, N failed`.
+"""Tests the manual pages: every check over every page, and over pages that are broken on purpose,
+which it must notice.  Ends with `N passed, N failed`.
 
     python3 tests/man/run.py
 """

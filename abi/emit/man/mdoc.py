@@ -129,7 +129,11 @@ def marked(text: str, names: Names) -> list[str]:
         glue = ahead[0] if ahead else ""
         head = wrap(escape(words[: len(words) - len(glue)]))
         out += head
-        row = f".No {quoted(glue)} Ns {macro(found[0], names)}" if glue else f".{macro(found[0], names)}"
+        row = (
+            f".No {quoted(glue)} Ns {macro(found[0], names)}"
+            if glue
+            else f".{macro(found[0], names)}"
+        )
         closing = CLOSING.match(text, position)
         if closing:
             row += "".join(f" {mark}" for mark in closing[0])
@@ -176,7 +180,9 @@ def paragraphs(texts: list[str], names: Names) -> list[str]:
 def phrase(text: str) -> str:
     """A phrase as a sentence."""
     text = text.strip()
-    text = text[:1].upper() + text[1:] if re.match(r"(?!struct abio_)[a-z]+\b(?!_|\()", text) else text
+    text = (
+        text[:1].upper() + text[1:] if re.match(r"(?!struct abio_)[a-z]+\b(?!_|\()", text) else text
+    )
     return text if text.endswith((".", ":")) else text + "."
 
 

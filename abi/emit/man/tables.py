@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import functiontext
+from .. import typetext
 from ..model import Description, Trait
 from . import mdoc, page
 from .functions import brief, prototype
@@ -27,7 +27,7 @@ def trait_page(desc: Description, trait: Trait, names: Names) -> str:
     own = names.of(all_names[0])
     rows = [(f"abio_{slot}", brief(desc.function(slot))) for slot in trait.slots]
     impl = next((i for i in desc.impls if i.id == trait.id), None)
-    about = [trait.doc, *functiontext.table_rule(trait)]
+    about = [trait.doc, *typetext.table_rule(trait)]
     caps = [(v.name, v.text) for v in desc.group("CAP").values if v.name in trait.caps]
     caps = [(f"ABIO_CAP_{name}", text) for name, text in caps]
     can = [".Pp", "Capabilities that an object can have here:", *mdoc.listed(caps, own)]
@@ -48,9 +48,11 @@ def trait_page(desc: Description, trait: Trait, names: Names) -> str:
             *mdoc.listed(rows, own),
             *(can if caps else []),
             ".Sh RETURN VALUES",
-            *mdoc.prose("The table, never NULL: constant, and the same for the life of the process.", own),
+            *mdoc.prose(
+                "The table, never NULL: constant, and the same for the life of the process.", own
+            ),
             ".Sh THREADS",
-            *mdoc.prose(functiontext.ANYWHERE, own),
+            *mdoc.prose(typetext.ANYWHERE, own),
             ".Sh SEE ALSO",
             *mdoc.see_also([*also, ("abio_traits", "7"), ("abio_versions", "7")]),
             *page.history(all_names[0], trait.since),
@@ -71,9 +73,11 @@ def api_page(desc: Description, names: Names) -> str:
             ".Sh DESCRIPTION",
             *mdoc.paragraphs(ROOT.strip().split("\n"), own),
             ".Sh RETURN VALUES",
-            *mdoc.prose("The table, or NULL for a major version that this library does not know.", own),
+            *mdoc.prose(
+                "The table, or NULL for a major version that this library does not know.", own
+            ),
             ".Sh THREADS",
-            *mdoc.prose(functiontext.ANYWHERE, own),
+            *mdoc.prose(typetext.ANYWHERE, own),
             *page.example("abio_api", own),
             ".Sh SEE ALSO",
             *mdoc.see_also(

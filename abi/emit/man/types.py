@@ -1,8 +1,8 @@
-"""The pages of structs, of the tables that a host fills, and of handles: abio_event(3) and so on."""
+"""The pages of structs, of tables that a host fills, and of handles: abio_event(3) and so on."""
 
 from __future__ import annotations
 
-from .. import c, functiontext
+from .. import c, typetext
 from ..model import Description, Impl, Struct
 from . import mdoc, page
 from .functions import brief
@@ -60,7 +60,7 @@ def struct_page(desc: Description, struct: Struct, names: Names) -> str:
     return page.text_of(
         [
             *page.head(desc, name, "3", "abi/abio.toml"),
-            *page.names_section([name], f"{functiontext.noun(struct)}"),
+            *page.names_section([name], f"{typetext.noun(struct)}"),
             *page.library(),
             *declared(name, c.struct_body(struct)),
             ".Sh DESCRIPTION",
@@ -70,7 +70,7 @@ def struct_page(desc: Description, struct: Struct, names: Names) -> str:
             *mdoc.listed(rows, own, "x" * max(len(f.name) for f in struct.fields)),
             *page.constants_of(desc, texts, own),
             ".Pp",
-            *mdoc.prose(functiontext.struct_rule(struct), own),
+            *mdoc.prose(typetext.struct_rule(struct), own),
             *page.example(name, own),
             ".Sh SEE ALSO",
             *mdoc.see_also([*users(desc, struct), ("abio", "7"), (overview(struct), "7")]),
@@ -98,12 +98,12 @@ def impl_page(desc: Description, impl: Impl, names: Names) -> str:
             ".Sh DESCRIPTION",
             *mdoc.prose(mdoc.phrase(impl.doc), own),
             ".Pp",
-            *mdoc.paragraphs(functiontext.IMPLS, own),
+            *mdoc.paragraphs(typetext.IMPLS, own),
             ".Pp",
             "The slots are:",
             *mdoc.listed(rows, own, "x" * max(len(s.name) for s in impl.slots)),
             ".Sh RETURN VALUES",
-            *mdoc.prose(functiontext.IMPL_ANSWERS, own),
+            *mdoc.prose(typetext.IMPL_ANSWERS, own),
             *page.example(name, own),
             ".Sh SEE ALSO",
             *mdoc.see_also(
@@ -139,14 +139,14 @@ def handle_page(desc: Description, name: str, doc: str, names: Names) -> str:
     return page.text_of(
         [
             *page.head(desc, full, "3", "abi/abio.toml"),
-            *page.names_section([full], functiontext.HANDLES[name]),
+            *page.names_section([full], typetext.HANDLES[name]),
             *page.library(),
             ".Sh SYNOPSIS",
             ".In abio.h",
             ".Pp",
             f".Vt typedef uint64_t {full} ;",
             ".Sh DESCRIPTION",
-            *mdoc.paragraphs([doc, functiontext.HANDLE_RULE], own),
+            *mdoc.paragraphs([doc, typetext.HANDLE_RULE], own),
             ".Pp",
             "The functions of its own are:",
             *mdoc.listed(rows, own),
