@@ -162,8 +162,6 @@ Check::part('loads', function () use ($path, $generated, &$abio) {
 }) || exit(Check::summary());
 Check::part('manifest', fn () => (new Manifest($abio, $path, "$generated/conformance.json"))->run());
 
-$descriptors = fn () => count(scandir('/proc/self/fd'));
-$open = $descriptors();
 $driver = new Driver($abio);
 $program = new Program($abio, $driver);
 $proof = new Proof($abio, $driver);
@@ -173,5 +171,4 @@ Check::part('own loop', fn () => Promise\wait(call([$proof, 'ownLoop'], [$progra
 Check::part('cancel', fn () => Promise\wait(call([$proof, 'cancel'])));
 Check::that('operations in flight at the end', 0, $driver->inFlight());
 Promise\wait($driver->close());
-Check::that('descriptors open at the end', $open, $descriptors());
 exit(Check::summary());
