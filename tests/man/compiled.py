@@ -135,7 +135,7 @@ def run(path: str, binary: Path, expected: str, backend: str, folder: Path) -> P
 def examples_work(tree: Tree) -> Iterator[Problem | None]:
     texts = {p: found["EXAMPLES"] for p, found in tree.rendered.items() if "EXAMPLES" in found}
     with scratch() as folder, ThreadPoolExecutor(2) as pool:
-        for results in pool.map(lambda item: example(*item, folder), texts.items()):
+        for results in pool.map(lambda item: example(item[0], item[1], folder), texts.items()):
             yield from results
 
 

@@ -25,7 +25,7 @@ def answered() -> dict[str, list[str]]:
     """The same, by asking."""
     with scratch() as folder:
         binary = folder / "what"
-        options = [f"-I{GENERATED}", f"-L{LIBRARY}", "-labio", "-o", binary]
+        options = [f"-I{GENERATED}", f"-L{LIBRARY}", "-labio", "-o", str(binary)]
         subprocess.run(["gcc", "-std=gnu11", "-Wall", "-Wextra", PROGRAM, *options], check=True)
         environment = {**os.environ, "LD_LIBRARY_PATH": str(LIBRARY)}
         done = subprocess.run([binary], env=environment, capture_output=True, text=True, check=True)
