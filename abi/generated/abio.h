@@ -1154,7 +1154,8 @@ int32_t abio_driver_shutdown(abio_driver driver);
  *
  * Frees an idle driver and closes the ios that are still open on it; their handles answer
  * ABIO_E_CLOSED until they are released.  Never blocks.
- * No event of this driver comes after it.
+ * No event of this driver comes after it.  Worker threads that it had started end a moment later,
+ * and the one descriptor they share with them.
  * Returns 0.
  *
  * Parameters:

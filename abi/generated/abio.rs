@@ -1043,7 +1043,8 @@ pub struct abio_api_table {
     pub driver_shutdown: unsafe extern "C" fn(driver: abio_driver) -> i32,
     /// Frees an idle driver and closes the ios that are still open on it; their handles answer
     /// ABIO_E_CLOSED until they are released.  Never blocks.
-    /// No event of this driver comes after it.
+    /// No event of this driver comes after it.  Worker threads that it had started end a moment
+    /// later, and the one descriptor they share with them.
     /// Returns 0.
     pub driver_close: unsafe extern "C" fn(driver: abio_driver) -> i32,
     /// Gives the driver up at once.  Memory that the system may still write to is leaked on
