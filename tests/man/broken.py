@@ -69,6 +69,13 @@ CHANGES: list[tuple[Check, list[Change]]] = [
         [("an alias of no page", ALIAS, "abio_read_table", "abio_read_tables")],
     ),
     (
+        lookup.names_exist,
+        [
+            ("no function", READ, "Reads at least", "As abio_read_some, at least"),
+            ("no function in a program", HELLO, "abio_driver_close(", "abio_driver_end("),
+        ],
+    ),
+    (
         lookup.constants_exist,
         [
             ("no code of the library", READ, "ABIO_E_BUSY", "ABIO_E_BUSIER"),
@@ -119,6 +126,7 @@ def cases(tree: Tree) -> Iterator[Case]:
             yield Case(what, page, check, tree.changed(page, old, new))
     missing = tree.without(READ)
     yield Case("that it is missing", "abio_read", lookup.found_by_name, missing)
+    yield Case("that nobody shows", "abio_read", compiled.programs_are_shown, missing)
     stray = tree.sources | tree.changed(READ, ".Nm abio_read", ".Nm abio_reads").sources
     tree = Tree(stray, tree.known)
     yield Case("that it has another name", "abio_read", lookup.found_by_name, tree)

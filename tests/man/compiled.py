@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pages import GENERATED, LIBRARY, Problem, Tree, blocks, scratch
+from pages import GENERATED, LIBRARY, ROOT, Problem, Tree, blocks, scratch
 
 WARN = "-Wall -Wextra -Werror".split()
 FIELD = re.compile(r"(?:\(\*(\w+)\)\(|\b(\w+)(?:\[\d+\])?;)")
@@ -139,4 +139,13 @@ def examples_work(tree: Tree) -> Iterator[Problem | None]:
             yield from results
 
 
-CHECKS = [synopses_agree_with_the_header, examples_work]
+def programs_are_shown(tree: Tree) -> Iterator[Problem | None]:
+    """Every program that lies among the sources stands on a page, word for word."""
+    shown = [" ".join(found.get("EXAMPLES", "").split()) for found in tree.rendered.values()]
+    for path in sorted((ROOT / "abi/man/examples").glob("*.c")):
+        words = " ".join(path.read_text(encoding="utf-8").split("*/\n", 1)[1].split())
+        there = any(words in text for text in shown)
+        yield None if there else Problem(path.name, "stands on no page")
+
+
+CHECKS = [synopses_agree_with_the_header, examples_work, programs_are_shown]

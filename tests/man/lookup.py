@@ -75,6 +75,15 @@ def references_lead_somewhere(tree: Tree) -> Iterator[Problem | None]:
         yield Problem(path, f"refers to {', '.join(lost)}") if lost else None
 
 
+def names_exist(tree: Tree) -> Iterator[Problem | None]:
+    """Every name of the library that a page speaks of, in programs too."""
+    known = set(names()) | {"abio_"}
+    for path, source in tree.pages.items():
+        named = set(re.findall(r"\babio_[a-z0-9_]+(?![\w<*])", source))
+        lost = {name for name in named - known if not name.endswith("_")}
+        yield Problem(path, f"no {', '.join(sorted(lost))}") if lost else None
+
+
 def constants_exist(tree: Tree) -> Iterator[Problem | None]:
     """Every code and constant that a page names, in its macros and in its text."""
     desc = described()
@@ -95,4 +104,10 @@ def heading(source: str, name: str) -> bool:
     return f".Dt {name} " in source
 
 
-CHECKS = [found_by_name, aliases_lead_somewhere, references_lead_somewhere, constants_exist]
+CHECKS = [
+    found_by_name,
+    aliases_lead_somewhere,
+    references_lead_somewhere,
+    names_exist,
+    constants_exist,
+]
