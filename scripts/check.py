@@ -155,6 +155,11 @@ def everything() -> list[Suite]:
         Suite("contract", [Command([VENV_PYTHON, "tests/abi/test_generate.py"])]),
         Suite("library and its gate", [Command(["python3", "scripts/abi_check.py"])], ["lib", "abi-library"]),
         Suite("the gate judges rightly", [Command([VENV_PYTHON, "tests/gate/test_fixtures.py"])]),
+        Suite(
+            "old meets new",
+            [Command([VENV_PYTHON, "tests/gate/test_old_new.py"])],
+            ["lib", "python", "lua"],
+        ),
     ]
     rooms = tuple(dict.fromkeys((*TEST_ROOMS, *c_rooms())))
     suites += c_suites("gcc", rooms)

@@ -30,7 +30,8 @@ for group in "$@"; do
 	check)
 		packages+=(git gcc libc6-dev binutils liburing-dev libcmocka-dev libseccomp-dev
 			python3 python3-venv python3-dev "${luas[@]}"
-			libffi-dev pkg-config curl clang g++ strace openssl abigail-tools mandoc)
+			libffi-dev pkg-config curl clang g++ strace openssl abigail-tools mandoc
+			libjansson-dev)
 		pips+=(cffi setuptools wheel pytest uvloop)
 		want_clang=yes
 		;;

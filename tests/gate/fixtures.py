@@ -63,6 +63,7 @@ def append(text: str) -> Edit:
 
 def strip(tree: Tree) -> None:
     subprocess.run(["strip", "--strip-debug", str(tree.library)], check=True)
+    renew(tree)
 
 
 def edit_record(tree: Tree) -> None:
@@ -531,7 +532,7 @@ BUILT = [
         "the library is stripped",
         "dump",
         "the library has no debug info",
-        afterwards=lambda tree: (strip(tree), renew(tree))[1],
+        afterwards=strip,
     ),
     Fixture(
         "the library was built without debug info",

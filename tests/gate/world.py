@@ -26,6 +26,7 @@ __all__ = [
     "abi_check",
     "abi_record",
     "build",
+    "generate",
     "library",
     "model",
     "parse",
