@@ -203,8 +203,7 @@ def returns(function: Function) -> list[str]:
         if has_flag(function, "START"):
             lines.append(
                 "With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no "
-                "event), "
-                "an error (no event), or ABIO_PENDING: the event follows."
+                "event), an error (no event), or ABIO_PENDING: the event follows."
             )
         return lines
     return []
@@ -224,8 +223,7 @@ def cost(function: Function) -> str:
     if has_flag(function, "START"):
         return (
             "at most a signal to the driver's descriptor, and with ABIO_START_INLINE one try of "
-            "the "
-            "transfer; never blocks"
+            "the transfer; never blocks"
         )
     if function.thread == "owner":
         return "at most a signal to the driver's descriptor; never blocks"
@@ -237,7 +235,7 @@ def cost(function: Function) -> str:
 FAILED = "On failure it returns a code < 0, see ERRORS, and has written nothing of the host's."
 REFUSED = "The codes of a refusal stand under ERRORS."
 LENT = "belongs to the library from acceptance until the terminal event is delivered, also after cancel, error and close"
-SLOT_REFUSED = ("driver_poll", "driver_wait", "driver_submit", "driver_close")
+SLOT_REFUSED = tuple(f"driver_{verb}" for verb in "poll wait submit close abandon".split())
 # What a paragraph of a function's text is about is told by how it begins.
 RETURNS = ("Returns ",)
 EVENTS = ("The event", "The terminal event", "The result and progress")
@@ -315,9 +313,9 @@ def ownership(function: Function) -> list[str]:
             out.append(f"`{arg.name}` {held}.")
         elif kind.kind == "also_buffer":
             out.append(
-                f"`{arg.name}` is lent until the terminal event brings it home, in every outcome.  "
-                "Meanwhile another operation with it answers ABIO_E_BUSY, and its memory is not "
-                "to be touched."
+                f"`{arg.name}` is lent until the terminal event brings it home, in every "
+                "outcome.  Meanwhile another operation with it answers ABIO_E_BUSY, and its "
+                "memory is not to be touched."
             )
         elif kind.kind == "out" and kind.of in ("io", "buffer"):
             release = "abio_release" if kind.of == "io" else "abio_buffer_release"
@@ -327,8 +325,7 @@ def ownership(function: Function) -> list[str]:
     if function.start and "ABIO_EVENT_HANDLE" in function.doc:
         out.append(
             "The io that the event brings is the host's, with one reference, also where the "
-            "operation was to be "
-            "cancelled: abio_release drops it."
+            "operation was to be cancelled: abio_release drops it."
         )
     if function.returns == "cstr":
         out.append("The string is the library's, constant, and there for the life of the process.")
@@ -342,8 +339,7 @@ def thread_lines(function: Function) -> list[str]:
     else:
         who = (
             "Belongs to the driver's thread, which the first call that starts, polls or waits "
-            "decides.  "
-            "See abio_threads(7)."
+            "decides.  See abio_threads(7)."
         )
     out = [f"{who}  Cost: {cost(function)}."]
     if function.name in SLOT_REFUSED:

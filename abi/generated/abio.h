@@ -103,8 +103,8 @@
  * ABIO_HOST_EOF, and a plain 0, or a count that is too large, is ABIO_E_HOST: an error of that
  * operation, never a crash.  A slot must return: neither an exception nor a longjmp may leave it,
  * so bindings catch inside the slot and answer with an error.  Slots are entered on the driver's
- * thread only, with no lock held; inside one everything may be called but poll, wait, submit and
- * close of the driver, which answer ABIO_E_REENTERED.  An object that may call the host has
+ * thread only, with no lock held; inside one everything may be called but poll, wait, submit, close
+ * and abandon of the driver, which answer ABIO_E_REENTERED.  An object that may call the host has
  * ABIO_CAP_CALLS_HOST.
  *
  * THREADS
@@ -240,7 +240,10 @@ enum {
 	 * EBUSY
 	 */
 	ABIO_E_BUSY = -4119,
-	/* poll, wait or driver_close called from inside a host-implemented slot */
+	/*
+	 * poll, wait, submit, close or abandon of a driver called from inside a host-implemented
+	 * slot
+	 */
 	ABIO_E_REENTERED = -4120,
 	/* the stream ended before an exact read was full; progress says how much arrived */
 	ABIO_E_UNEXPECTED_EOF = -4121,
@@ -480,16 +483,21 @@ typedef uint64_t abio_buffer;
  * Frozen: its layout never changes.  Since 0.1.
  */
 struct abio_event {
-	uint64_t token; /* what the host passed at start */
+	uint64_t token; /* what the host passed at start; 0 with ABIO_EVENT_WAKE */
 	/* >= 0: the operation's value (count, position, readiness bits); < 0: an error */
 	int64_t result;
-	uint64_t progress; /* bytes moved; valid on error and cancel too */
+	/* bytes moved; valid on error and cancel too; of a receive all that came so far */
+	uint64_t progress;
 	/*
 	 * with ABIO_EVENT_HANDLE: the object opened or accepted; with ABIO_EVENT_BUFFER: the
 	 * buffer; else 0
 	 */
 	uint64_t handle;
-	uint64_t data; /* with ABIO_EVENT_VIEW: the address of the view; else 0 */
+	/*
+	 * with ABIO_EVENT_VIEW: the address of the view; with ABIO_EVENT_RELEASED: the memory, or
+	 * the `user`, that is the host's again; else 0
+	 */
+	uint64_t data;
 	uint32_t flags; /* ABIO_EVENT_* */
 	uint32_t reserved; /* 0 */
 };
@@ -679,8 +687,9 @@ struct abio_table_head {
  * there, and what is not there is provided where it can be.
  * Every slot gets the host's `user` first and is called on the driver's thread, only inside a call
  * of the host's own, and never twice at once for one direction.  Inside a slot abio_driver_poll,
- * abio_driver_wait, abio_driver_submit and abio_driver_close answer ABIO_E_REENTERED, everything
- * else is allowed.  A slot must return: neither an exception nor a longjmp may leave it.
+ * abio_driver_wait, abio_driver_submit, abio_driver_close and abio_driver_abandon answer
+ * ABIO_E_REENTERED, everything else is allowed.  A slot must return: neither an exception nor a
+ * longjmp may leave it.
  * A slot returns > 0 on success; ABIO_HOST_EOF at the end; ABIO_WOULD_BLOCK or, from a start_ slot,
  * ABIO_PENDING; or an error (< 0), which is -errno or a code of the library.  0, and what is no
  * code, is ABIO_E_HOST: many languages turn an exception into 0.  From a try_ slot -EAGAIN is

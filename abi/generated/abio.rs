@@ -39,7 +39,7 @@ pub const ABIO_E_TOO_NEW: i32 = -4117;
 pub const ABIO_E_ARGUMENT: i32 = -4118;
 /// that direction already has an operation, or the object is in use; never the kernel's EBUSY
 pub const ABIO_E_BUSY: i32 = -4119;
-/// poll, wait or driver_close called from inside a host-implemented slot
+/// poll, wait, submit, close or abandon of a driver called from inside a host-implemented slot
 pub const ABIO_E_REENTERED: i32 = -4120;
 /// the stream ended before an exact read was full; progress says how much arrived
 pub const ABIO_E_UNEXPECTED_EOF: i32 = -4121;
@@ -307,16 +307,17 @@ pub type abio_buffer = u64;
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct abio_event {
-    /// what the host passed at start
+    /// what the host passed at start; 0 with ABIO_EVENT_WAKE
     pub token: u64,
     /// >= 0: the operation's value (count, position, readiness bits); < 0: an error
     pub result: i64,
-    /// bytes moved; valid on error and cancel too
+    /// bytes moved; valid on error and cancel too; of a receive all that came so far
     pub progress: u64,
     /// with ABIO_EVENT_HANDLE: the object opened or accepted; with ABIO_EVENT_BUFFER: the buffer;
     /// else 0
     pub handle: u64,
-    /// with ABIO_EVENT_VIEW: the address of the view; else 0
+    /// with ABIO_EVENT_VIEW: the address of the view; with ABIO_EVENT_RELEASED: the memory, or the
+    /// `user`, that is the host's again; else 0
     pub data: u64,
     /// ABIO_EVENT_*
     pub flags: u32,

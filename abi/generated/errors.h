@@ -45,7 +45,8 @@ static const struct error_row error_codes[] = {
 	 "that direction already has an operation, or the object is in use; never the kernel's "
 	 "EBUSY"},
 	{-4120, ABIO_CLASS_USAGE, "ABIO_E_REENTERED",
-	 "poll, wait or driver_close called from inside a host-implemented slot"},
+	 "poll, wait, submit, close or abandon of a driver called from inside a "
+	 "host-implemented slot"},
 	{-4121, ABIO_CLASS_CLOSED, "ABIO_E_UNEXPECTED_EOF",
 	 "the stream ended before an exact read was full; progress says how much arrived"},
 	{-4122, ABIO_CLASS_INPUT_OUTPUT, "ABIO_E_WRITE_ZERO",

@@ -27,6 +27,7 @@ __all__ = [
     "BUILD",
     "GENERATED",
     "LIBRARY",
+    "ROOT",
     "Problem",
     "Tree",
     "described",
