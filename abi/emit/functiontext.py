@@ -322,6 +322,10 @@ def ownership(function: Function) -> list[str]:
             out.append(
                 f"The handle in `{arg.name}` is the host's, with one reference: {release} drops it."
             )
+        elif kind.kind == "out" and kind.of in ("ptr", "cptr"):
+            out.append(f"The address in `{arg.name}` is one in memory of the library's.")
+    if function.start and "ABIO_EVENT_VIEW" in function.doc:
+        out.append("What its event shows is memory of the library's, for as long as the view lives.")
     if function.start and "ABIO_EVENT_HANDLE" in function.doc:
         out.append(
             "The io that the event brings is the host's, with one reference, also where the "

@@ -30,7 +30,7 @@ def overviews(function: Function) -> list[str]:
         found.append("abio_operations")
     if function.start or function.name in ("cancel", "release", "driver_shutdown", "driver_close"):
         found.append("abio_cancellation")
-    if any(arg.type.kind in MEMORY for arg in function.args):
+    if any(arg.type.kind in MEMORY for arg in function.args) or "_VIEW" in function.doc:
         found.append("abio_ownership")
     if function.name.startswith("driver_"):
         found += ["abio_embedding", "abio_threads"]
