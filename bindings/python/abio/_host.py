@@ -17,12 +17,12 @@ import asyncio
 import errno
 import inspect
 from collections.abc import Awaitable, Callable
-from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Optional
 
 from . import _errors
 from ._errors import ContractError
 from ._library import ffi, lib
+from ._tick import cores
 from ._traits import Implementer
 
 if TYPE_CHECKING:
@@ -45,8 +45,9 @@ Where = int
 # Most failures kept that nobody has asked for.
 KEPT: Final = 64
 
-_numbers = count(1)
-_cores: dict[int, Core] = {}
+# By number, what the library is to call.  It calls the slots of the last import of this package, for
+# objects of earlier imports too, whose streams may still be alive: so all share one table.
+_cores: dict[int, Core] = cores
 
 
 class Core:
@@ -69,7 +70,7 @@ class Core:
     def __init__(self, driver: LoopDriver, target: Any, closes: bool = True) -> None:
         self.object = target
         self.driver = driver
-        self.number = next(_numbers)
+        self.number = id(self)
         self.handle = 0
         # Operations answered with PENDING, and what completes them.
         self.pending: dict[int, Optional[asyncio.Task[Any]]] = {}

@@ -308,7 +308,7 @@ PyMODINIT_FUNC PyInit__tick(void);
 
 PyMODINIT_FUNC PyInit__tick(void)
 {
-	PyObject *module;
+	PyObject *module, *cores;
 
 	if (!waiter_prepare())
 		return NULL;
@@ -323,5 +323,13 @@ PyMODINIT_FUNC PyInit__tick(void)
 		Py_DECREF(module);
 		return NULL;
 	}
+	/* Here it is the same however often abio is dropped and imported again. */
+	cores = PyDict_New();
+	if (cores == NULL || PyModule_AddObjectRef(module, "cores", cores) < 0) {
+		Py_XDECREF(cores);
+		Py_DECREF(module);
+		return NULL;
+	}
+	Py_DECREF(cores);
 	return module;
 }
