@@ -47,7 +47,7 @@ INCLUDE := -Iabi/generated -Isrc $(addprefix -Isrc/,$(ROOMS))
 DEBUG := $(if $(VARIANT),-DABIO_DEBUG)
 CFLAGS ?= -g
 ABIO_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(OPTIMIZE) $(WARN) $(SANITIZE) $(DEBUG) -fPIC \
-	-fvisibility=hidden -pthread $(INCLUDE) -MMD -MP
+	-fvisibility=hidden -pthread $(CPPFLAGS) $(INCLUDE) -MMD -MP
 # clang gives the sanitizer's symbols to the program alone.
 DEFS := $(if $(findstring san-clang,$(VARIANT)),,-Wl$(comma)-z$(comma)defs)
 LIB_LDFLAGS = -shared -Wl,-soname,$(SONAME) -Wl,-z,nodelete $(DEFS) \
@@ -59,7 +59,7 @@ LIBURING := -l:liburing.a
 DISPATCH := abi/generated/dispatch.c
 SOURCES := $(sort $(wildcard src/*.c src/*/*.c))
 OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(SOURCES) $(DISPATCH))
-VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' abi/abio.toml)
+LIBRARY_VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' abi/abio.toml)
 SUMMARY := $(shell sed -n 's/^summary = "\(.*\)"$$/\1/p' abi/abio.toml)
 SONAME := libabio.so.0
 LIBRARY := $(BUILD)/lib/$(SONAME)
@@ -186,8 +186,8 @@ lua: lib $(LUA_MODULES) ## build the C modules of the Lua binding
 $(LUA_MODULES): build/%/abio/core.so: $(LUA_SOURCES) $(LUA_HEADERS) | setup-lua
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
-	@gcc -std=gnu11 -O2 $(WARN) -fPIC -fvisibility=hidden $(CFLAGS) -shared -Iabi/generated \
-		$$(pkg-config --cflags $*) -o $@ $(LUA_SOURCES) -lffi -ldl
+	@gcc -std=gnu11 -O2 $(WARN) -fPIC -fvisibility=hidden $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -shared \
+		-Iabi/generated $$(pkg-config --cflags $*) -o $@ $(LUA_SOURCES) -lffi -ldl
 
 # ---- installing -----------------------------------------------------------------------------------
 #
@@ -216,14 +216,19 @@ PAGES := $(wildcard $(addprefix abi/generated/man/,*.[1-9] man[1-9]/*.[1-9]))
 DOCUMENTS := README.md CHANGELOG.md LICENSE $(wildcard docs/*.md)
 page_path = man$(patsubst .%,%,$(suffix $1))/$(notdir $1)
 # The soname's number and then the rest: libabio.so.0.1.0.
-FULL := $(patsubst 0.%,%,$(VERSION))
+FULL := $(patsubst 0.%,%,$(LIBRARY_VERSION))
 INSTALLED = $(addprefix $(libdir)/,$(SONAME).$(FULL) $(SONAME) libabio.so libabio.a) \
 	$(includedir)/abio.h $(pkgconfigdir)/abio.pc \
 	$(addprefix $(datadir)/abio/,$(notdir $(SHARED_DATA))) \
 	$(foreach page,$(PAGES),$(mandir)/$(call page_path,$(page))) \
 	$(addprefix $(docdir)/,$(notdir $(DOCUMENTS)))
 
-.PHONY: install uninstall installcheck
+# Lua's own folders, by the number of its language: LuaJIT's is 5.1.
+LUA ?= lua5.4
+lua_number = $(patsubst lua%,%,$(LUA:luajit=lua5.1))
+LUA_FILES := $(wildcard bindings/lua/abio/*.lua) abi/generated/constants.lua abi/generated/abio.cdef
+
+.PHONY: install install-lua uninstall uninstall-lua installcheck
 install: lib ## install for C: library, header, pkg-config, man pages (DESTDIR, PREFIX, libdir …)
 	@echo "  INSTALL $(DESTDIR)$(prefix)"
 	@$(INSTALL) -d $(sort $(dir $(addprefix $(DESTDIR),$(INSTALLED))))
@@ -236,7 +241,9 @@ install: lib ## install for C: library, header, pkg-config, man pages (DESTDIR, 
 		-e 's|@exec_prefix@|$(patsubst $(prefix)%,$${prefix}%,$(exec_prefix))|' \
 		-e 's|@libdir@|$(patsubst $(exec_prefix)/%,$${exec_prefix}/%,$(libdir))|' \
 		-e 's|@includedir@|$(patsubst $(prefix)/%,$${prefix}/%,$(includedir))|' \
-		-e 's|@description@|$(SUMMARY)|' -e 's|@version@|$(VERSION)|' abio.pc.in \
+		-e 's|@mandir@|$(patsubst $(prefix)/%,$${prefix}/%,$(mandir))|' \
+		-e 's|@datadir@|$(patsubst $(prefix)/%,$${prefix}/%,$(datadir))|' \
+		-e 's|@description@|$(SUMMARY)|' -e 's|@version@|$(LIBRARY_VERSION)|' abio.pc.in \
 		>$(DESTDIR)$(pkgconfigdir)/abio.pc
 	@chmod 644 $(DESTDIR)$(pkgconfigdir)/abio.pc
 	@$(INSTALL_DATA) $(SHARED_DATA) $(DESTDIR)$(datadir)/abio
@@ -245,10 +252,21 @@ install: lib ## install for C: library, header, pkg-config, man pages (DESTDIR, 
 	@$(INSTALL_DATA) $(DOCUMENTS) $(DESTDIR)$(docdir)
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig || :
 
+install-lua: build/$(LUA)/abio/core.so ## install for Lua: LUA=lua5.1 … lua5.4, luajit
+	@echo "  INSTALL $(DESTDIR)$(libdir)/lua/$(lua_number)"
+	@$(INSTALL) -d $(DESTDIR)$(libdir)/lua/$(lua_number)/abio $(DESTDIR)$(datadir)/lua/$(lua_number)/abio
+	@$(INSTALL_DATA) $< $(DESTDIR)$(libdir)/lua/$(lua_number)/abio
+	@$(INSTALL_DATA) $(LUA_FILES) $(DESTDIR)$(datadir)/lua/$(lua_number)/abio
+
 uninstall: ## remove what install puts there, by the same words
 	@echo "  REMOVE  $(DESTDIR)$(prefix)"
 	@rm -f $(addprefix $(DESTDIR),$(INSTALLED))
 	@rmdir $(DESTDIR)$(datadir)/abio $(DESTDIR)$(docdir) 2>/dev/null || :
+
+uninstall-lua:
+	@rm -f $(DESTDIR)$(libdir)/lua/$(lua_number)/abio/core.so \
+		$(addprefix $(DESTDIR)$(datadir)/lua/$(lua_number)/abio/,$(notdir $(LUA_FILES)))
+	@rmdir $(DESTDIR)$(libdir)/lua/$(lua_number)/abio $(DESTDIR)$(datadir)/lua/$(lua_number)/abio
 
 # A place that is named is checked as it is; without one, copies are made below build/installcheck.
 NAMED := $(if $(filter command environment,$(foreach word,DESTDIR PREFIX prefix,$(origin $(word)))),yes)
@@ -275,10 +293,15 @@ abi-current: abi-library ## renew abi-dump/current after a change of the contrac
 abi-release: lib abi-library ## record a release: VERSION=1.2.3 (AGAIN=yes: anew, while it has no tag)
 	@python3 scripts/abi_release.py $(VERSION) $(if $(AGAIN),--again)
 
+.PHONY: deb
+deb: | setup-deb ## build the Debian packages into build/deb, check and try them
+	@python3 scripts/deb.py
+	@python3 tests/install/deb.py
+
 # ---- what a person does -----------------------------------------------------------------------------
 
 .PHONY: check soak hosts bench demo generate format clean help
-check: setup-check ## test everything; ends with a table and `N passed, N failed`
+check: setup-check setup-deb ## test everything; ends with a table and `N passed, N failed`
 	@python3 scripts/check.py
 
 soak: setup-test ## the long randomised tests of the truthful fd and of cancel

@@ -51,6 +51,7 @@ EMITTERS: dict[str, Callable[[model.Description], str]] = {
     "constants.lua": plainfiles.lua,
     "constants.py": plainfiles.python,
     "descriptors.h": descriptors.emit,
+    "libabio0.symbols": symbols.debian,
     "misuse.h": misuse.emit,
 }
 

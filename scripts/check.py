@@ -180,6 +180,13 @@ def everything() -> list[Suite]:
     suites.append(Suite("newcomer", [newcomer], ["lib", "python", "lua"]))
     installed = Command(["python3", "tests/install/installcheck.py"])
     suites.append(Suite("installed copy", [installed], ["lib", "python", "lua"]))
+    wheel = Command(["python3", "tests/install/wheel.py"])
+    versions = Command(["python3", "tests/install/versions.py"])
+    suites.append(Suite("wheel", [wheel, versions], ["lib", "python"]))
+    rock = Command(["python3", "tests/install/rock.py"])
+    suites.append(Suite("rock", [rock], ["lib"]))
+    packages = "python3 scripts/deb.py && python3 tests/install/deb.py"
+    suites.append(Suite("Debian packages", [Command(["sh", "-c", packages])]))
     suites += [thread_suite(), freestanding_suite("gcc"), freestanding_suite("clang")]
     for variant in VARIANTS[1:]:
         suites += c_suites(variant, rooms)

@@ -2,6 +2,8 @@
 # Installs what a part of the work needs and the machine does not have: Debian packages by apt-get,
 # Python packages into build/venv.  `scripts/setup.sh GROUP…`; a second run changes nothing.
 set -eu
+# Who builds packages has installed what they need.
+[ "${ABIO_SETUP-}" != no ] || exit 0
 cd "$(dirname "$0")/.."
 
 venv=build/venv
@@ -16,6 +18,12 @@ for group in "$@"; do
 	generate) packages+=(python3) ;;
 	build) packages+=(gcc libc6-dev binutils liburing-dev) ;;
 	installcheck) packages+=(gcc g++ libc6-dev binutils pkg-config python3) ;;
+	deb)
+		# As debian/control has it, and what checks and tries the packages.
+		mapfile -t needed < <(sed -n '/^Build-Depends:/,/^[A-Z].*:/p' debian/control |
+			sed '1s/^Build-Depends://; /^[A-Z].*:/d; s/(.*)//; s/[ ,]//g; /^$/d
+				s/^debhelper-compat$/debhelper/; s/^dh-sequence-python3$/dh-python/')
+		packages+=(dpkg-dev lintian make gcc libc6-dev "${needed[@]}" "${luas[@]}") ;;
 	test) packages+=(gcc libc6-dev binutils liburing-dev libcmocka-dev libseccomp-dev) ;;
 	python)
 		packages+=(gcc libc6-dev python3 python3-venv python3-dev)
@@ -30,7 +38,7 @@ for group in "$@"; do
 	check)
 		packages+=(git gcc libc6-dev binutils liburing-dev libcmocka-dev libseccomp-dev
 			python3 python3-venv python3-dev "${luas[@]}"
-			libffi-dev pkg-config curl clang g++ strace openssl abigail-tools mandoc
+			libffi-dev pkg-config curl clang g++ strace openssl abigail-tools mandoc luarocks
 			libjansson-dev)
 		pips+=(cffi setuptools wheel pytest uvloop)
 		want_clang=yes

@@ -1,15 +1,31 @@
-"""abio.map: the linker's version script, one node for each release."""
+"""abio.map: the linker's version script, one node for each release; and the same for Debian."""
 
 from __future__ import annotations
 
 from .model import Description, version_key
 
 
-def emit(desc: Description) -> str:
+def releases(desc: Description) -> dict[str, list[str]]:
+    """The symbols that came with each release."""
     nodes: dict[str, list[str]] = {}
     for name, item in desc.root():
         nodes.setdefault(item.since, []).append(f"abio_{name}")
     nodes[min(nodes, key=version_key)].append("abio_api")
+    return nodes
+
+
+def debian(desc: Description) -> str:
+    """libabio0.symbols: which release of the package has each symbol, so which one a program needs."""
+    nodes = releases(desc)
+    out = ["libabio.so.0 libabio0 #MINVER#", "* Build-Depends-Package: libabio-dev"]
+    for since in sorted(nodes, key=version_key):
+        first = since if since.count(".") > 1 else f"{since}.0"
+        out += [f" {name}@ABIO_{since} {first}" for name in sorted([*nodes[since], f"ABIO_{since}"])]
+    return "\n".join(out) + "\n"
+
+
+def emit(desc: Description) -> str:
+    nodes = releases(desc)
     out = [
         "/*",
         " * abio.map: every symbol of the library and the release it came with; nothing else is seen.",

@@ -1,5 +1,7 @@
 -- Run in the top folder of the source tree: luarocks make bindings/lua/abio-scm-1.rockspec
 -- The shared library itself is not part of the rock: it is found at load (see README.md).
+-- The C module needs libffi with its header where the compiler looks by itself, as most systems have
+-- it: LuaRocks would miss those of Debian, which lie in a folder for the machine.
 -- LuaJIT also does without the C module: install the Lua files, with abio.cdef and constants.lua
 -- beside them.
 rockspec_format = "3.0"
@@ -11,10 +13,7 @@ description = {
 	detailed = "Coroutines on libabio, with a scheduler of its own or inside the loop of a host.",
 	license = "MIT",
 }
-dependencies = { "lua >= 5.4, < 5.5" }
-external_dependencies = {
-	FFI = { header = "ffi.h", library = "ffi" },
-}
+dependencies = { "lua >= 5.1, < 5.5" }
 build = {
 	type = "builtin",
 	modules = {
@@ -22,8 +21,7 @@ build = {
 			sources = {
 				"bindings/lua/src/call.c", "bindings/lua/src/core.c", "bindings/lua/src/host.c",
 			},
-			incdirs = { "abi/generated", "$(FFI_INCDIR)" },
-			libdirs = { "$(FFI_LIBDIR)" },
+			incdirs = { "abi/generated" },
 			libraries = { "ffi" },
 		},
 		["abio"] = "bindings/lua/abio/init.lua",
@@ -51,5 +49,5 @@ build = {
 }
 test = {
 	type = "command",
-	command = "lua5.4 bindings/lua/tests/run.lua",
+	script = "bindings/lua/tests/run.lua",
 }

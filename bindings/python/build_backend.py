@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Optional
 
+import build_library
 from setuptools import build_meta
 
 ROOM = Path(__file__).resolve().parent
@@ -36,6 +37,8 @@ def _has_liburing() -> bool:
 
 def make_library() -> None:
     """Builds build/lib/libabio.so.0; SystemExit with what is missing."""
+    if build_library.SYSTEM:
+        return
     environment = {key: value for key, value in os.environ.items() if key != "MAKEFLAGS"}
     try:
         failed = subprocess.run(["make", "lib"], cwd=ROOT, env=environment).returncode

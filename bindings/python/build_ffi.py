@@ -6,6 +6,7 @@ import runpy
 from pathlib import Path
 from typing import Any
 
+import build_library
 from cffi import FFI
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -50,6 +51,8 @@ def describe() -> Any:
     builder.cdef((GENERATED / "abio.cdef").read_text())
     builder.cdef(IDENTITY)
     builder.cdef(SLOTS)
+    options = build_library.options()
+    options["extra_compile_args"] += ["-O2", "-fvisibility=hidden"]
     builder.set_source(
         "abio._abio",
         f"""
@@ -59,11 +62,7 @@ def describe() -> Any:
         #define ABIO_PY_MINOR {minor}
         #define ABIO_PY_PATCH {patch}
         """,
-        include_dirs=[str(GENERATED)],
-        library_dirs=[str(ROOT / "build" / "lib")],
-        libraries=["abio"],
-        runtime_library_dirs=["$ORIGIN"],
-        extra_compile_args=["-O2", "-fvisibility=hidden"],
+        **options,
     )
     return builder
 

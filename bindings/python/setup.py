@@ -8,19 +8,25 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
+import build_library
+from build_library import LIBRARY, SYSTEM
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LIMITED = not sysconfig.get_config_var("Py_GIL_DISABLED")
-LIBRARY = ROOT / "build" / "lib" / "libabio.so.0"
 
 
 class BuildExtension(build_ext):
-    """Puts the library where the extension's RPATH, $ORIGIN, finds it: under its own soname."""
+    """Puts the library where the extension's RPATH, $ORIGIN, finds it: under its own soname.
+
+    Not where the system has one.
+    """
 
     def run(self) -> None:
         super().run()
+        if SYSTEM:
+            return
         for extension in self.extensions:
             beside = Path(self.get_ext_fullpath(extension.name)).parent / LIBRARY.name
             beside.unlink(missing_ok=True)
@@ -28,20 +34,20 @@ class BuildExtension(build_ext):
 
     def get_outputs(self) -> list[str]:
         outputs: list[str] = super().get_outputs()
+        if SYSTEM:
+            return outputs
         beside = [str(Path(output).parent / LIBRARY.name) for output in outputs]
         return outputs + beside
 
 
+linking = build_library.options()
+linking["extra_compile_args"] += ["-std=gnu11", "-O2", "-fvisibility=hidden"]
 tick = Extension(
     "abio._tick",
     sources=["native/tick.c", "native/waiter.c"],
     depends=["native/native.h"],
-    include_dirs=[str(ROOT / "abi" / "generated")],
-    library_dirs=[str(ROOT / "build" / "lib")],
-    libraries=["abio"],
-    runtime_library_dirs=["$ORIGIN"],
-    extra_compile_args=["-std=gnu11", "-O2", "-fvisibility=hidden"],
     py_limited_api=LIMITED,
+    **linking,
 )
 
 options: dict[str, Any] = {}

@@ -91,6 +91,23 @@ def refused(argv: list[str], folder: Path, environment: Mapping[str, str], words
     holds(words in said, f"failed without a word of {words!r}: {said}")
 
 
+def overlaid(*argv: str) -> list[str]:
+    """Runs a command on a machine that looks like this one, where whatever it changes is forgotten."""
+    script = """
+        set -e
+        space=$1; here=$2; shift 2
+        mount -t tmpfs tmpfs "$space"
+        mkdir "$space/upper" "$space/work" "$space/root"
+        mount -t overlay overlay -o "lowerdir=/,upperdir=$space/upper,workdir=$space/work" "$space/root"
+        for each in /proc /dev /sys; do mount --rbind $each "$space/root$each"; done
+        [ -e "$space/root$here/Makefile" ] || mount --rbind "$here" "$space/root$here"
+        exec chroot "$space/root" "$@"
+    """
+    space = tempfile.mkdtemp(prefix="abio-overlay-")
+    apart = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+    return [*apart, "sh", "-c", script, "sh", space, str(ROOT), *argv]
+
+
 def make(*words: str) -> str:
     """make in this tree, without the words of a make that runs this."""
     kept = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
@@ -115,3 +132,20 @@ def version() -> str:
         if line.startswith("version = "):
             return line.split('"')[1]
     raise Failed("abi/abio.toml has no version")
+
+
+def fresh_copy(folder: Path) -> None:
+    """What a clone of this tree would have, with what is not committed yet."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True,
+    )
+    if listed.returncode:
+        leave = shutil.ignore_patterns("build", "__pycache__", ".git")
+        shutil.copytree(ROOT, folder, ignore=leave, symlinks=True)
+        return
+    for name in filter(None, listed.stdout.split("\0")):
+        source, there = ROOT / name, folder / name
+        if source.is_symlink() or source.is_file():
+            there.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, there, follow_symlinks=False)
