@@ -2,10 +2,11 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { Driver, load } from './abio.js';
+import { watchDoorbell, watchFd } from './watch.js';
 
 const [library, generated, way] = workerData ?? process.argv.slice(2);
 const abio = load(library, generated);
-const driver = new Driver(abio);
+const driver = new Driver(abio, way === 'terminated' ? watchDoorbell : watchFd);
 const ends = Buffer.alloc(16);
 abio.check(abio.pipe(driver.id, 0, ends, ends.subarray(8)));
 const reader = Number(ends.readBigUInt64LE());

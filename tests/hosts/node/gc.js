@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import koffi from 'koffi';
 import { Driver, load } from './abio.js';
 
 const ROUNDS = 200;
@@ -33,6 +34,7 @@ export async function collectGarbage(check, library, generated) {
 	const abio = again();
 	for (let count = 0; count < WORKERS; count++) {
 		check('a worker that exits', await endWorker(abio, library, generated, 'exits'), 0);
+		check('a worker terminated', await endWorker(abio, library, generated, 'terminated'), 1);
 	}
 }
 
@@ -78,7 +80,8 @@ async function finishBare(again, { driver, writer, memory }) {
 	return memory.toString('latin1', 0, result);
 }
 
-// The same through a Driver, which nobody holds but the loop that watches for it.
+// The same through a Driver, which nobody holds but the loop that watches for it, and memory that
+// nobody holds but the Driver.
 function startHeld(again, registry) {
 	const abio = again();
 	const driver = new Driver(abio);
@@ -86,18 +89,22 @@ function startHeld(again, registry) {
 	registry.register(abio, 'libraries');
 	const [reader, writer] = pipe(abio, driver.id);
 	const memory = Buffer.alloc(16);
+	const address = koffi.address(memory);
 	const text = driver.run('read', reader, memory, 16, 0).then(async ({ result }) => {
+		const text = koffi.decode(address, 'char', result);
 		await driver.close();
-		return memory.toString('latin1', 0, result);
+		return text;
 	});
 	const write = abio.try_write;
-	return { text, finish: () => write(writer, Buffer.from('late'), 4, 0) };
+	return { text, memory: new WeakRef(memory),
+		finish: () => write(writer, Buffer.from('late'), 4, 0) };
 }
 
-async function finishHeld({ text, finish }) {
+async function finishHeld({ text, memory, finish }) {
 	await collect();
+	const lost = !memory.deref();
 	finish();
-	return text;
+	return lost ? 'its memory was collected' : text;
 }
 
 // A driver whose thread is dead may be ended by any other.

@@ -14,6 +14,7 @@ import { collectGarbage } from './gc.js';
 import { runManifest } from './manifest.js';
 import { Report } from './report.js';
 import { IoStream, lines } from './streams.js';
+import { watchDoorbell } from './watch.js';
 
 const TEXT = Array.from({ length: 10_000 }, (_, n) => `line ${n}\n`).join('');
 const [library, generated] = process.argv.slice(2);
@@ -129,7 +130,6 @@ async function ownLoop(check) {
 	stream.end();
 	await once(stream.resume(), 'close');
 	echo.close();
-	return 'libuv’s uv_poll by koffi.node.poll';
 }
 
 async function cancel(check) {
@@ -168,7 +168,15 @@ console.log(`manifest: ${ran} rows run, ${failed.length} failed; left out: ${lef
 driver = new Driver(abio);
 await report.part('files', files);
 await report.part('sockets', sockets);
-await report.part('own loop', ownLoop);
+await report.part('own loop', async check => {
+	await ownLoop(check);
+	const first = driver;
+	driver = new Driver(abio, watchDoorbell);
+	await ownLoop(check);
+	await driver.close();
+	driver = first;
+	return 'libuv’s uv_poll by koffi.node.poll, and a doorbell';
+});
 await report.part('cancel', cancel);
 await driver.close();
 await report.part('gc', check => collectGarbage(check, library, generated));
