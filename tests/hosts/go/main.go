@@ -237,8 +237,11 @@ func showCancel(d *abio.Driver) {
 	reader.SetReadDeadline(time.Now().Add(time.Millisecond))
 	_, err = reader.Read(data)
 	expect("a read with a deadline", true, errors.Is(err, os.ErrDeadlineExceeded))
-	reader.SetReadDeadline(time.Time{})
 	must(io.WriteString(writer, "0123456789"))
+	reader.SetReadDeadline(time.Unix(1, 0))
+	_, err = reader.Read(data)
+	expect("a read whose deadline is past", true, errors.Is(err, os.ErrDeadlineExceeded))
+	reader.SetReadDeadline(time.Time{})
 	must(io.ReadFull(reader, data))
 	expect("every byte", "0123456789", string(data))
 	go func() {

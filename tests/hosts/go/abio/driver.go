@@ -195,6 +195,11 @@ func (d *Driver) run(ctx context.Context, expired <-chan struct{}, under uint64,
 	if err := ctx.Err(); err != nil {
 		return Event{}, err
 	}
+	select {
+	case <-expired:
+		return Event{}, os.ErrDeadlineExceeded
+	default:
+	}
 	done := make(chan Event, 1)
 	d.waiting.Lock()
 	d.waiting.last++
