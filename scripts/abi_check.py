@@ -84,6 +84,15 @@ def edited(release: Release) -> str | None:
     return None
 
 
+def forgotten(tree: Tree, release: Release) -> str | None:
+    """Against what the record knows of those before it."""
+    path = release.folder / abi_record.BEFORE
+    known = path.read_text().splitlines() if path.is_file() else []
+    today = abi_record.before(tree.dumps).splitlines()
+    gone = [line.split()[1] for line in known if line not in today]
+    return f"is not what it was, or gone: {gone}" if gone else None
+
+
 def recorded(tree: Tree) -> Iterator[Finding]:
     found = abi_record.releases(tree.dumps)
     problem = None if found else "there is no record"
@@ -91,6 +100,8 @@ def recorded(tree: Tree) -> Iterator[Finding]:
     for release in found:
         promise = f"the record of {release.version} was never edited"
         yield Finding("recorded", promise, edited(release))
+        promise = f"what was recorded before {release.version} is there as it was"
+        yield Finding("recorded", promise, forgotten(tree, release))
 
 
 def described(tree: Tree) -> Iterator[Finding]:

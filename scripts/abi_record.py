@@ -1,7 +1,8 @@
 """What abi-dump/ holds: how a record is written, found and read back.
 
 A record is everything that a program of its day was built from, and what the gate compares.  Nobody edits
-one: `sums` holds the checksum of every file, and once the release is tagged, git holds the rest.
+one: `sums` holds the checksum of every file, `before` of a later record that of each earlier `sums`, and
+once the release is tagged, git holds the rest.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ import abi_library
 ROOT = Path(__file__).resolve().parent.parent
 GENERATED = ROOT / "abi/generated"
 DUMPS = ROOT / "abi-dump"
-CURRENT = DUMPS / "current"
 LIBRARY = ROOT / "build/abi/lib/libabio.so.0"
 # Of the generated files: what programs are built from, and what the gate compares.
 PARTS = ("abio.json", "abio.h", "abio.cdef", "asserts.c", "conformance.json")
 SUMS = "sums"
+BEFORE = "before"
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,14 @@ def sums(folder: Path) -> str:
     return "".join(f"{digest}  {name}\n" for digest, name in digests)
 
 
+def before(dumps: Path) -> str:
+    """The checksums of all records there are: what the next one knows of them."""
+    digests = [(release.folder / SUMS).read_bytes() for release in releases(dumps)]
+    names = [f"{release.version}/{SUMS}" for release in releases(dumps)]
+    lines = [f"{hashlib.sha256(d).hexdigest()}  {name}\n" for d, name in zip(digests, names)]
+    return "".join(lines)
+
+
 def record(dumps: Path, version: str, generated: Path, library: Path) -> Path:
     """Writes dumps/version, all or nothing, and refuses one that is there."""
     folder = dumps / version
@@ -85,6 +94,8 @@ def record(dumps: Path, version: str, generated: Path, library: Path) -> Path:
     shutil.rmtree(part, ignore_errors=True)
     write(part, {name: (generated / name).read_text() for name in PARTS})
     write(part, shown(library, generated))
+    if earlier := before(dumps):
+        write(part, {BEFORE: earlier})
     write(part, {SUMS: sums(part)})
     part.rename(folder)
     return folder

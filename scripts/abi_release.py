@@ -16,12 +16,12 @@ from pathlib import Path
 
 import abi_check
 import abi_record
-from abi_record import DUMPS, GENERATED, LIBRARY
+from abi_check import Tree
 
 
-def put_aside(version: str) -> Path | None:
+def put_aside(tree: Tree, version: str) -> Path | None:
     """Takes a record out of the way, where it can still be put back."""
-    folder, aside = DUMPS / version, LIBRARY.parent / version
+    folder, aside = tree.dumps / version, tree.debug_library.parent / version
     if not folder.exists():
         return None
     if tag := abi_record.tag_of(folder):
@@ -30,16 +30,29 @@ def put_aside(version: str) -> Path | None:
     return folder.rename(aside)
 
 
-def record(version: str) -> bool:
-    findings = [f for f in abi_check.judge(abi_check.REAL) if f.promise != abi_check.COMPARABLE]
+def record(tree: Tree, version: str) -> bool:
+    findings = [f for f in abi_check.judge(tree) if f.promise != abi_check.COMPARABLE]
     for finding in findings:
         if finding.problem:
             print(f"not ok - {finding.step}: {finding.promise}: {finding.problem}")
     if any(finding.problem for finding in findings):
         print(f"{version} is not recorded")
         return False
-    print(f"recorded {abi_record.record(DUMPS, version, GENERATED, LIBRARY).name}")
+    abi_record.record(tree.dumps, version, tree.generated, tree.debug_library)
+    print(f"recorded {version}")
     return True
+
+
+def release(tree: Tree, version: str, again: bool) -> bool:
+    """Records a version; with `again` in place of a record that has no tag."""
+    aside = put_aside(tree, version) if again else None
+    done = False
+    try:
+        done = record(tree, version)
+    finally:
+        if aside and not done:
+            aside.rename(tree.dumps / version)
+    return done
 
 
 def main() -> int:
@@ -47,18 +60,13 @@ def main() -> int:
     parser.add_argument("version", nargs="?")
     parser.add_argument("--again", action="store_true")
     options = parser.parse_args()
-    abi_record.write(abi_record.CURRENT, abi_record.shown(LIBRARY, GENERATED))
+    tree = abi_check.REAL
+    shown = abi_record.shown(tree.debug_library, tree.generated)
+    abi_record.write(tree.dumps / "current", shown)
     print("wrote abi-dump/current")
-    if not options.version:
-        return 0
-    aside = put_aside(options.version) if options.again else None
-    done = False
-    try:
-        done = record(options.version)
-    finally:
-        if aside and not done:
-            aside.rename(DUMPS / options.version)
-    return 0 if done else 1
+    if options.version:
+        return 0 if release(tree, options.version, options.again) else 1
+    return 0
 
 
 if __name__ == "__main__":

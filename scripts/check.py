@@ -154,7 +154,13 @@ def everything() -> list[Suite]:
         Suite("contract is generated", [generated]),
         Suite("contract", [Command([VENV_PYTHON, "tests/abi/test_generate.py"])]),
         Suite("library and its gate", [Command(["python3", "scripts/abi_check.py"])], ["lib", "abi-library"]),
-        Suite("the gate judges rightly", [Command([VENV_PYTHON, "tests/gate/test_fixtures.py"])]),
+        Suite(
+            "the gate judges rightly",
+            [
+                Command([VENV_PYTHON, "tests/gate/test_fixtures.py"]),
+                Command([VENV_PYTHON, "tests/gate/test_docs.py"]),
+            ],
+        ),
         Suite(
             "old meets new",
             [Command([VENV_PYTHON, "tests/gate/test_old_new.py"])],

@@ -44,6 +44,8 @@ WORDS = frozenset(
 LOCALS = frozenset({"self", "slots", "error", "head"})
 INTEGERS = {"u16": 2, "u32": 4, "i32": 4, "u64": 8, "i64": 8}
 OUT = ("io", "driver", "buffer", "u32", "i32", "i64", "u64", "ptr", "cptr")
+# struct abio_trait_info.slots has 64 bits.
+SLOTS_MAX = 64
 CALLS = ("fast", "system", "blocks")
 # What the generated code and the sentences of the generator themselves speak of.
 NEEDED = {
@@ -383,6 +385,8 @@ def read_traits(out: Description, raw: dict[str, Any]) -> None:
         if name in [t.name for t in out.traits]:
             raise Bad(item, "is there twice")
         own = take(item, table, "slots", list)
+        if len(own) > SLOTS_MAX:
+            raise Bad(item, f"has {len(own)} slots; abio_query tells of {SLOTS_MAX}, one bit each")
         for slot in own:
             if not isinstance(slot, str) or slot == "head" or slot in used:
                 raise Bad(item, f"its slot {slot!r} is not usable, or in another trait already")

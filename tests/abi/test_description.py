@@ -43,6 +43,11 @@ BAD: list[tuple[str, str, str]] = [
         "function read: unknown error 'BUSY'",
     ),
     ('  ["TOO_NEW", -4117, "too new"],\n', "", "constants ERROR: must have TOO_NEW"),
+    (
+        'slots = ["read", "readv"]',
+        f"slots = {[f'slot{n}' for n in range(65)]}",
+        "trait read: has 65 slots; abio_query tells of 64",
+    ),
     ('group = "START"', 'group = "CAP"', "constants CAP: group is there twice"),
     (
         'name = "io"\ndoc = "A thing."',

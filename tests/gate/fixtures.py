@@ -75,8 +75,8 @@ def add_to_record(tree: Tree) -> None:
     (tree.dumps / "0.1.0/notes").write_text("more\n")
 
 
-def edit_tagged_record(tree: Tree) -> None:
-    """Whoever edits a record may renew its checksums too: then the release's tag tells."""
+def tag_record(tree: Tree) -> None:
+    """As the release's commit does."""
 
     def git(*argv: str) -> None:
         who = ["-c", "user.name=x", "-c", "user.email=x", "-c", "commit.gpgsign=false"]
@@ -87,9 +87,31 @@ def edit_tagged_record(tree: Tree) -> None:
     git("add", ".")
     git("commit", "-q", "-m", "release")
     git("tag", "v0.1.0")
+
+
+def edit_tagged_record(tree: Tree) -> None:
+    """Whoever edits a record may renew its checksums too: then the release's tag tells."""
+    tag_record(tree)
     edit_record(tree)
     folder = tree.dumps / "0.1.0"
     abi_record.write(folder, {abi_record.SUMS: abi_record.sums(folder)})
+
+
+def record_another(tree: Tree) -> None:
+    abi_record.record(tree.dumps, "0.2.0", tree.generated, tree.library)
+
+
+def rewrite_before_another(tree: Tree) -> None:
+    """Nothing in a record tells that it was rewritten whole; the next one does."""
+    record_another(tree)
+    edit_record(tree)
+    folder = tree.dumps / "0.1.0"
+    abi_record.write(folder, {abi_record.SUMS: abi_record.sums(folder)})
+
+
+def lose_before_another(tree: Tree) -> None:
+    record_another(tree)
+    forget_records(tree)
 
 
 def forget_records(tree: Tree) -> None:
@@ -182,6 +204,7 @@ WELCOME = [
         "a host's table grows at its end",
         edits=(*MINOR, (IMPL_END, IMPL_END + IMPL_SLOT + 'since = "0.2"')),
     ),
+    Fixture("two releases are recorded", edits=MINOR, afterwards=record_another),
     Fixture("what is private grows", recipe=Recipe(private="int one; void *two;")),
     Fixture("another compiler writes another dump", afterwards=other_compiler),
 ]
@@ -555,6 +578,20 @@ KEPT = [
         "recorded",
         "is not what v0.1.0 holds",
         afterwards=edit_tagged_record,
+    ),
+    Fixture(
+        "a record is rewritten that has a successor",
+        "recorded",
+        "is not what it was, or gone: ['0.1.0/sums']",
+        MINOR,
+        afterwards=rewrite_before_another,
+    ),
+    Fixture(
+        "a record is lost that has a successor",
+        "recorded",
+        "is not what it was, or gone: ['0.1.0/sums']",
+        MINOR,
+        afterwards=lose_before_another,
     ),
     Fixture("there is no record", "recorded", "there is no record", afterwards=forget_records),
     Fixture(

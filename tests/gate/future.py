@@ -12,6 +12,7 @@ from pathlib import Path
 from world import ROOT, parse
 
 FUTURE = ROOT / "build/gate/future"
+PATCHED = ROOT / "build/gate/patched"
 BROKEN = ROOT / "build/gate/broken"
 PARTS = ("Makefile", "abi", "src", "scripts/setup.sh")
 
@@ -96,7 +97,8 @@ def compiled(folder: Path, text: str) -> Path:
             (folder / part).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / part, folder / part)
     (folder / "abi/abio.toml").write_text(text)
-    (folder / "src/core/future.c").write_text(SOURCE)
+    if "future_answer" in text:
+        (folder / "src/core/future.c").write_text(SOURCE)
     target = "build/lib/libabio.so.0"
     for command in (
         [sys.executable, "abi/generate.py"],
@@ -109,6 +111,15 @@ def compiled(folder: Path, text: str) -> Path:
 def build() -> Path:
     """The library of a later day, which only adds."""
     return compiled(FUTURE, described((ROOT / "abi/abio.toml").read_text(encoding="utf-8")))
+
+
+def build_patched() -> Path:
+    """The next patch of today's: another patch level, and a better word."""
+    text = (ROOT / "abi/abio.toml").read_text(encoding="utf-8")
+    text, count = re.subn(r'(?m)^(version = "\d+\.\d+)\.\d+"$', r'\1.77"', text, count=1)
+    text, words = re.subn(r'(?m)^summary = "', 'summary = "better ', text, count=1)
+    assert count == words == 1, "the head of the description is not what it was"
+    return compiled(PATCHED, text)
 
 
 def build_broken() -> Path:

@@ -8,10 +8,12 @@ import os
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 
 import world  # first: it makes the generator and the gate importable
-from fixtures import ALL, Fixture
+import abi_release
+from fixtures import ALL, Fixture, tag_record
 from world import ROOT, abi_check, abi_record
 
 
@@ -50,6 +52,42 @@ def judged(fixture: Fixture, folder: Path, dumps: Path) -> str | None:
         return f"{type(error).__name__}: {error}"
 
 
+def refused(call: Callable[[], object], words: str) -> str | None:
+    """The problem, unless the call gives up with these words."""
+    try:
+        answer = call()
+    except SystemExit as error:
+        return None if words in str(error) else f"says {error}"
+    return None if answer is False and not words else f"answers {answer!r}"
+
+
+def recording(folder: Path, dumps: Path) -> dict[str, str | None]:
+    """What `make abi-release` does and refuses, on a tree of its own."""
+    text = small_description()
+    tree = world.build(folder / "same", text, dumps=dumps)
+    record = tree.dumps / "0.1.0/library.abi"
+    found = {
+        "what is recorded is not recorded over": refused(
+            lambda: abi_release.release(tree, "0.1.0", False), "is recorded already"
+        ),
+        "a version that is not described is refused": refused(
+            lambda: abi_release.release(tree, "0.3.0", False), "describes 0.1.0, not 0.3.0"
+        ),
+    }
+    again = abi_release.release(tree, "0.1.0", True) and record.is_file()
+    found["a record without a tag is made anew"] = None if again else "it is not"
+    (tree.generated / "abio.cdef").unlink()
+    problem = refused(lambda: abi_release.release(tree, "0.1.0", True), "")
+    kept = None if record.is_file() else "the old record is gone"
+    found["what the gate does not pass is not recorded"] = problem or kept
+    tagged = world.build(folder / "tagged", text, dumps=dumps)
+    tag_record(tagged)
+    found["a record with a tag stands"] = refused(
+        lambda: abi_release.release(tagged, "0.1.0", True), "has the tag v0.1.0"
+    )
+    return found
+
+
 def main() -> int:
     words = sys.argv[1:]
     chosen = [f for f in ALL if not words or any(word in f.name for word in words)]
@@ -61,14 +99,18 @@ def main() -> int:
         folders = [Path(scratch) / str(index) for index in range(len(chosen))]
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             found = list(pool.map(judged, chosen, folders, [base.dumps] * len(chosen)))
+        others = {} if words else recording(Path(scratch) / "recording", base.dumps)
     failed = 0
+    for promise, problem in others.items():
+        failed += problem is not None
+        print(f"not ok - {promise}: {problem}" if problem else f"ok - {promise}")
     for fixture, problem in zip(chosen, found):
         failed += problem is not None
         verdicts = fixture.fails or "welcome"
         print(
             f"not ok - {fixture.name}: {problem}" if problem else f"ok - {fixture.name}: {verdicts}"
         )
-    print(f"{len(chosen) - failed} passed, {failed} failed")
+    print(f"{len(chosen) + len(others) - failed} passed, {failed} failed")
     return 1 if failed or not chosen else 0
 
 

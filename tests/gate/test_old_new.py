@@ -184,6 +184,19 @@ def new_programs(tally: Tally, later: Path, libraries: dict[str, Path]) -> None:
     )
 
 
+def linked_program(tally: Tally, later: Path) -> None:
+    """One that needs a function of a later day does not even start."""
+    program, source = BUILD / "future/linked", BUILD / "future/linked.c"
+    source.write_text("#include <abio.h>\nint main(void) { return abio_future_answer(6) != 42; }\n")
+    options = (f"-L{later.parent}", "-l:libabio.so.0")
+    compile_c(program, future.FUTURE / "abi/generated", [source], *options)
+    status, words = tally.run(program, LD_LIBRARY_PATH=str(later.parent))
+    tally.expect("a program that is linked with a later library runs with it", status == 0, words)
+    status, words = tally.run(program, LD_LIBRARY_PATH=str(TODAY.parent))
+    good = status != 0 and re.search(r"version `ABIO_\d+\.\d+' not found", words) is not None
+    tally.expect("and with today's the loader says which version is missing", good, words)
+
+
 # ---- the bindings --------------------------------------------------------------------------------
 
 
@@ -302,7 +315,8 @@ def main() -> int:
             tally.expect(what, not breaks, "; ".join(breaks))
             old_programs(tally, release, libraries, broken)
         new_programs(tally, later, libraries)
-        bindings_work(tally, libraries)
+        linked_program(tally, later)
+        bindings_work(tally, libraries | {"a later patch": future.build_patched()})
         bindings_refuse(tally)
     print(f"{tally.passed} passed, {tally.failed} failed")
     return 1 if tally.failed or not tally.passed else 0
