@@ -223,7 +223,12 @@ test("finalizers of the program's own use what was finalized before them", funct
 		end
 		local last = finalized(use)
 	]]
-	for _, finish in ipairs({ "", "os.exit(0, true)", "all.driver:close()" }) do
+	local ends = { "", "all.driver:close()" }
+	-- The os.exit of Lua 5.1 never closes the state.
+	if _VERSION ~= "Lua 5.1" or rawget(_G, "jit") then
+		ends[3] = "os.exit(0, true)"
+	end
+	for _, finish in ipairs(ends) do
 		local status, text = program("finalizers", use .. finish)
 		equal(text, "used\nused\n")
 		equal(status, 0)
@@ -240,9 +245,9 @@ test("collecting at every step of the interpreter", function()
 					count = count + 1
 					if count % 8 == 0 then collectgarbage() else collectgarbage("step", 0) end
 				end, "", 29)
-				local result = { pcall(fn, ...) }
+				-- Not protected: in Lua 5.1 no task waits inside a pcall.
+				fn(...)
 				debug.sethook()
-				assert(result[1], result[2])
 			end
 		end
 		for round = 1, 4 do
@@ -272,9 +277,10 @@ test("collecting at every step of the interpreter", function()
 end)
 
 test("generational collection", function()
-	if rawget(_G, "jit") then
-		harness.skip("Lua 5.4 has it")
+	if not pcall(collectgarbage, "generational") then
+		harness.skip("this collector has no generations")
 	end
+	collectgarbage("incremental")
 	fine("generational", [[
 		collectgarbage("generational")
 		for round = 1, 30 do
