@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from . import c
 from .model import Arg, Constants, Description, Function, Impl, ImplSlot, Struct, Trait
 
@@ -24,9 +26,11 @@ def name_of(name: str) -> str:
 
 
 def document(text: str, indent: str = "") -> list[str]:
+    """Documentation, in which nothing is to be markup but what is between backticks."""
     lines = []
-    for line in text.split("\n"):
-        lines += c.wrap(line, c.WIDTH - len(indent) - 4) or [""]
+    for line in re.sub(r"<(?=\w)", r"\\<", text).split("\n"):
+        wrapped = c.wrap(line, c.WIDTH - len(indent) - 5) or [""]
+        lines += [re.sub(r"^(?=[>#*+-])", r"\\", part) for part in wrapped]
     return [f"{indent}/// {line}".rstrip() for line in lines]
 
 

@@ -299,8 +299,8 @@ pub type abio_driver = u64;
 /// Anything that does IO.  Reference-counted; abio_retain and abio_release from any thread.
 pub type abio_io = u64;
 
-/// Memory that the library may keep while an operation runs.  Reference-counted; abio_buffer_retain
-/// and abio_buffer_release from any thread.
+/// Memory that the library may keep while an operation runs.  Reference-counted;
+/// abio_buffer_retain and abio_buffer_release from any thread.
 pub type abio_buffer = u64;
 
 /// What happened.  48 bytes on every platform, readable as six 64-bit words.
@@ -309,7 +309,7 @@ pub type abio_buffer = u64;
 pub struct abio_event {
     /// what the host passed at start; 0 with ABIO_EVENT_WAKE
     pub token: u64,
-    /// >= 0: the operation's value (count, position, readiness bits); < 0: an error
+    /// \>= 0: the operation's value (count, position, readiness bits); < 0: an error
     pub result: i64,
     /// bytes moved; valid on error and cancel too; of a receive all that came so far
     pub progress: u64,
@@ -602,7 +602,7 @@ pub struct abio_trait_info {
     pub caps: u32,
     /// bit n set: slot n of the table works on this object
     pub slots: u64,
-    /// the trait's table: a const struct abio_<trait>_ops *, valid for the life of the process
+    /// the trait's table: a const struct abio_\<trait>_ops *, valid for the life of the process
     pub table: *const c_void,
 }
 const _: () = assert!(core::mem::size_of::<abio_trait_info>() == 24);
@@ -794,8 +794,8 @@ pub struct abio_accept_ops {
     pub accept: unsafe extern "C" fn(io: abio_io, flags: u32, token: u64) -> i32,
 }
 
-/// What one uses of the trait: Reading into a buffer that the library has until the event brings it
-/// home.
+/// What one uses of the trait: Reading into a buffer that the library has until the event brings
+/// it home.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct abio_owned_read_ops {
@@ -804,8 +804,8 @@ pub struct abio_owned_read_ops {
     pub read_owned_exact: unsafe extern "C" fn(io: abio_io, buffer: abio_buffer, length: u32, flags: u32, token: u64) -> i32,
 }
 
-/// What one uses of the trait: Writing from a buffer that the library has until the event brings it
-/// home; what allows sending without a copy.
+/// What one uses of the trait: Writing from a buffer that the library has until the event brings
+/// it home; what allows sending without a copy.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct abio_owned_write_ops {
@@ -833,8 +833,8 @@ pub struct abio_split_ops {
     pub split: unsafe extern "C" fn(io: abio_io, read_half: *mut abio_io, write_half: *mut abio_io) -> i32,
 }
 
-/// What one uses of the trait: Messages: each read brings one, each write sends one.  Any number of
-/// operations may wait in each direction.
+/// What one uses of the trait: Messages: each read brings one, each write sends one.  Any number
+/// of operations may wait in each direction.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct abio_datagram_ops {
@@ -887,8 +887,8 @@ pub struct abio_write_impl {
     pub try_write: Option<unsafe extern "C" fn(user: *mut c_void, data: *const c_void, length: u32) -> i32>,
     /// The same from several pieces of memory.
     pub try_writev: Option<unsafe extern "C" fn(user: *mut c_void, iovecs: *const abio_iovec, count: u32) -> i32>,
-    /// Begins to take at most `length` bytes, which do not change until it completes.  > 0: done at
-    /// once; ABIO_PENDING: abio_object_complete follows.
+    /// Begins to take at most `length` bytes, which do not change until it completes.  > 0: done
+    /// at once; ABIO_PENDING: abio_object_complete follows.
     pub start_write: Option<unsafe extern "C" fn(user: *mut c_void, op: u64, data: *const c_void, length: u32) -> i32>,
     /// Pushes out what the object itself holds.  > 0: all is out; ABIO_WOULD_BLOCK: not yet,
     /// abio_object_notify (WRITE) will follow.
@@ -946,10 +946,10 @@ pub struct abio_write_at_impl {
 #[derive(Clone, Copy)]
 pub struct abio_accept_impl {
     pub head: abio_table_head,
-    /// > 0: a connection, stored, which goes to whoever accepts; ABIO_WOULD_BLOCK: none now,
+    /// \> 0: a connection, stored, which goes to whoever accepts; ABIO_WOULD_BLOCK: none now,
     /// abio_object_notify (READ) will follow.
     pub try_accept: Option<unsafe extern "C" fn(user: *mut c_void, accepted: *mut abio_io) -> i32>,
-    /// > 0: a connection, stored; ABIO_PENDING: abio_object_complete follows, with the io as its
+    /// \> 0: a connection, stored; ABIO_PENDING: abio_object_complete follows, with the io as its
     /// value.
     pub start_accept: Option<unsafe extern "C" fn(user: *mut c_void, op: u64, accepted: *mut abio_io) -> i32>,
 }
@@ -993,14 +993,14 @@ pub struct abio_api_table {
     /// Returns the descriptor.
     pub driver_fd: unsafe extern "C" fn(driver: abio_driver) -> i32,
     /// Submits what was started, collects what has finished, and fills `events`.  Never blocks.
-    /// `stride` is sizeof(struct abio_event) as the host knows it, at least 48 and a multiple of 8;
-    /// `capacity` the number of events that fit, at least 1.
+    /// `stride` is sizeof(struct abio_event) as the host knows it, at least 48 and a multiple of
+    /// 8; `capacity` the number of events that fit, at least 1.
     /// Ends the life of every view handed out by the poll or wait before.
     /// Returns the number of events filled; 0 means the host may sleep on the fd.
     pub driver_poll: unsafe extern "C" fn(driver: abio_driver, events: *mut abio_event, stride: u32, capacity: u32) -> i32,
     /// As abio_driver_poll, and when there is no event sleeps until there is one or `timeout_ns`
-    /// nanoseconds have passed (0: not at all, -1: for ever).  For hosts that have no loop of their
-    /// own.
+    /// nanoseconds have passed (0: not at all, -1: for ever).  For hosts that have no loop of
+    /// their own.
     /// Signals do not end it early.  After abio_driver_shutdown it returns 0 as soon as nothing is
     /// left to end.
     /// Returns the number of events filled; 0 when the time is over, or at once when the driver is
@@ -1010,8 +1010,8 @@ pub struct abio_api_table {
     /// host that starts an operation and then computes for long.
     /// Returns 0.
     pub driver_submit: unsafe extern "C" fn(driver: abio_driver) -> i32,
-    /// Makes the driver's next poll return an event with ABIO_EVENT_WAKE, and its fd readable.  Any
-    /// number of wakes before that poll give one event.
+    /// Makes the driver's next poll return an event with ABIO_EVENT_WAKE, and its fd readable.
+    /// Any number of wakes before that poll give one event.
     /// May be called from any thread and from a signal handler.
     /// Returns 0.
     pub driver_wake: unsafe extern "C" fn(driver: abio_driver) -> i32,
@@ -1025,9 +1025,9 @@ pub struct abio_api_table {
     /// byte that was sent since the last poll began; the poll after a byte may give nothing.  What
     /// a full socket does not take is dropped, and nothing is lost by it.  When the driver's fd is
     /// readable already, the first byte comes at once.
-    /// Any stream or datagram socket will do that is connected and that the host writes nothing to.
-    /// The library sends without waiting and without SIGPIPE whatever the socket's flags are, and
-    /// forgets a peer that is gone.
+    /// Any stream or datagram socket will do that is connected and that the host writes nothing
+    /// to.  The library sends without waiting and without SIGPIPE whatever the socket's flags are,
+    /// and forgets a peer that is gone.
     /// It uses a duplicate: `fd` stays the host's, who may close it at any time.  A socket given
     /// before is let go, and so is the last one by abio_driver_close and abio_driver_abandon; with
     /// `fd` = -1 that is all.  The duplicate is closed soon after, by the thread that used it, and
@@ -1037,8 +1037,8 @@ pub struct abio_api_table {
     pub driver_doorbell: unsafe extern "C" fn(driver: abio_driver, fd: i32, flags: u32) -> i32,
     /// Refuses new work from now on (ABIO_E_CLOSED), asks every operation in flight to end, and
     /// closes every io.  Data still waiting in abio_put is dropped.
-    /// The terminal events come through poll and wait as always; when the last is delivered and the
-    /// last descriptor closed, abio_driver_close succeeds.
+    /// The terminal events come through poll and wait as always; when the last is delivered and
+    /// the last descriptor closed, abio_driver_close succeeds.
     /// When the owner thread is dead, any thread may shut down, poll and close.
     /// Returns the number of operations still in flight, the library's own included.
     pub driver_shutdown: unsafe extern "C" fn(driver: abio_driver) -> i32,
@@ -1070,9 +1070,9 @@ pub struct abio_api_table {
     /// else.
     /// Returns 0.
     pub release: unsafe extern "C" fn(io: abio_io) -> i32,
-    /// Closes the object.  From now on every call on it answers ABIO_E_CLOSED; operations in flight
-    /// are cancelled and end first, what abio_put holds is sent, then the descriptor is closed and
-    /// the terminal event comes.
+    /// Closes the object.  From now on every call on it answers ABIO_E_CLOSED; operations in
+    /// flight are cancelled and end first, what abio_put holds is sent, then the descriptor is
+    /// closed and the terminal event comes.
     /// Cancelling the close drops what abio_put holds and closes at once.  The handle itself lives
     /// until abio_release.
     /// The event's result is 0, the sticky error of abio_put, or what the system said on closing.
@@ -1115,17 +1115,19 @@ pub struct abio_api_table {
     /// begins.
     /// A cancelled look-up ends at once; its worker is left to finish alone.
     pub resolve: unsafe extern "C" fn(driver: abio_driver, name: *const c_void, length: u32, port: u32, flags: u32, token: u64) -> i32,
-    /// Makes an io of a descriptor the host has.  `kind` is ABIO_KIND_AUTO, or the kind it must be.
+    /// Makes an io of a descriptor the host has.  `kind` is ABIO_KIND_AUTO, or the kind it must
+    /// be.
     /// On success the descriptor belongs to the library, or with ABIO_ADOPT_DUPLICATE a duplicate
     /// does; on failure nothing has changed.
-    /// What the descriptor shares with its duplicates, in other processes too, is put back when the
-    /// io is detached or closed, at its last release and with its driver, also of a duplicate:
+    /// What the descriptor shares with its duplicates, in other processes too, is put back when
+    /// the io is detached or closed, at its last release and with its driver, also of a duplicate:
     /// O_NONBLOCK, where a pipe or terminal did not have it; and the position of a file, at which
     /// the io's cursor begins and which becomes the cursor's again.  Descriptors that share one
     /// open file, such as standard input and output of a terminal, belong on one driver, or get
     /// O_NONBLOCK from the host beforehand.
     /// A regular file, block device or directory becomes an ABIO_KIND_FILE, whatever it is the
-    /// standard input of; a terminal, pipe or character device such as /dev/null an ABIO_KIND_PIPE.
+    /// standard input of; a terminal, pipe or character device such as /dev/null an
+    /// ABIO_KIND_PIPE.
     /// Returns 0 and stores the io.
     pub adopt: unsafe extern "C" fn(driver: abio_driver, fd: i32, kind: u32, flags: u32, io: *mut abio_io) -> i32,
     /// Takes the descriptor back out of an idle io.  The io is closed by it; the descriptor is the
@@ -1163,14 +1165,14 @@ pub struct abio_api_table {
     /// Reads what is there now, into memory that is borrowed for the call.
     /// Returns the number of bytes; 0 at the end of the stream (or for length 0).
     pub try_read: unsafe extern "C" fn(io: abio_io, data: *mut c_void, length: u32, flags: u32) -> i32,
-    /// As abio_try_read, into several pieces of memory in turn, by one system call where the io has
-    /// ABIO_CAP_VECTORED, else into the first piece alone.  More than 1024 pieces are clamped to
-    /// the first 1024.
+    /// As abio_try_read, into several pieces of memory in turn, by one system call where the io
+    /// has ABIO_CAP_VECTORED, else into the first piece alone.  More than 1024 pieces are clamped
+    /// to the first 1024.
     /// Returns the number of bytes; 0 at the end of the stream (or without room).
     pub try_readv: unsafe extern "C" fn(io: abio_io, iovecs: *const abio_iovec, count: u32, flags: u32) -> i32,
-    /// Reads at least one byte and at most `length` (clamped to 0x7ffff000; on a file one operation
-    /// moves at most 1 MiB) into `data`, which belongs to the library from acceptance until the
-    /// terminal event is delivered.
+    /// Reads at least one byte and at most `length` (clamped to 0x7ffff000; on a file one
+    /// operation moves at most 1 MiB) into `data`, which belongs to the library from acceptance
+    /// until the terminal event is delivered.
     /// The event's result and progress are the number of bytes; 0 at the end.  A length of 0 ends
     /// at once with 0, which is then not the end.
     pub read: unsafe extern "C" fn(io: abio_io, data: *mut c_void, length: u32, flags: u32, token: u64) -> i32,
@@ -1206,8 +1208,8 @@ pub struct abio_api_table {
     /// memory it points to is lent.  More than 1024 pieces are clamped to the first 1024.
     /// The event's result and progress are the number of bytes.
     pub writev: unsafe extern "C" fn(io: abio_io, iovecs: *const abio_iovec, count: u32, flags: u32, token: u64) -> i32,
-    /// Writes all `length` bytes.  With ABIO_START_INLINE it returns ABIO_PENDING unless everything
-    /// fitted at once.
+    /// Writes all `length` bytes.  With ABIO_START_INLINE it returns ABIO_PENDING unless
+    /// everything fitted at once.
     /// The event's result is `length`; on any error and on cancel `progress` says how many bytes
     /// are gone, and a new write_all of the rest continues.
     pub write_all: unsafe extern "C" fn(io: abio_io, data: *const c_void, length: u32, flags: u32, token: u64) -> i32,
@@ -1235,10 +1237,10 @@ pub struct abio_api_table {
     /// Lets a paused receive go on.
     /// Returns 0; also when it is not paused.
     pub receive_resume: unsafe extern "C" fn(io: abio_io) -> i32,
-    /// Copies bytes to be written.  All puts of a turn of the host's loop are written in one go, at
-    /// the next poll, wait or submit.  The memory is the host's again at return.  There is no event
-    /// for success: abio_flush drains, close flushes.  An error of the transport sticks: every
-    /// later put, flush and close reports it.
+    /// Copies bytes to be written.  All puts of a turn of the host's loop are written in one go,
+    /// at the next poll, wait or submit.  The memory is the host's again at return.  There is no
+    /// event for success: abio_flush drains, close flushes.  An error of the transport sticks:
+    /// every later put, flush and close reports it.
     /// Returns the number of bytes taken: less than `length` when the high-water mark (256 KiB, or
     /// the capacity of a buffered writer) is near.
     pub put: unsafe extern "C" fn(io: abio_io, data: *const c_void, length: u32) -> i32,
@@ -1246,8 +1248,8 @@ pub struct abio_api_table {
     /// WOULD_BLOCK can come for no visible reason; then start abio_read_at.
     /// Returns the number of bytes; 0 at or past the end.
     pub try_read_at: unsafe extern "C" fn(io: abio_io, data: *mut c_void, length: u32, offset: u64, flags: u32) -> i32,
-    /// Reads at most `length` bytes (at most 1 MiB in one operation) at `offset`, 0 to 2^63-1, into
-    /// `data`, which belongs to the library until the terminal event is delivered.
+    /// Reads at most `length` bytes (at most 1 MiB in one operation) at `offset`, 0 to 2^63-1,
+    /// into `data`, which belongs to the library until the terminal event is delivered.
     /// The event's result and progress are the number of bytes; 0 at or past the end.
     pub read_at: unsafe extern "C" fn(io: abio_io, data: *mut c_void, length: u32, offset: u64, flags: u32, token: u64) -> i32,
     /// Reads exactly `length` bytes at `offset`.
@@ -1300,9 +1302,9 @@ pub struct abio_api_table {
     /// Returns 0 and stores the new io.
     pub buf_reader: unsafe extern "C" fn(io: abio_io, capacity: u32, flags: u32, reader: *mut abio_io) -> i32,
     /// Gives BufWrite to anything that writes: a new io that collects what is written in a buffer
-    /// of `capacity` bytes (at most 2^30) and writes it to `io` when it is full or flushed.  It has
-    /// the traits Ready, Write, BufWrite, OwnedWrite, where `io` has it Seek, and passes on Read
-    /// and its kin.
+    /// of `capacity` bytes (at most 2^30) and writes it to `io` when it is full or flushed.  It
+    /// has the traits Ready, Write, BufWrite, OwnedWrite, where `io` has it Seek, and passes on
+    /// Read and its kin.
     /// It takes a reference on `io`.  Closing or releasing the writer flushes it first; a close
     /// says how that went.
     /// Returns 0 and stores the new io.
@@ -1318,13 +1320,13 @@ pub struct abio_api_table {
     /// alone where it can, through a buffer elsewhere.  It takes the reading direction of the one
     /// and the writing direction of the other; `sink` is not flushed or closed.
     /// The event's result and progress are the number of bytes written.  On error and cancel
-    /// `progress` is exact, and no byte is lost: what was read and not written is read again by the
-    /// next read from `io`, and a file's position is behind what was written.  abio_cancel finds it
-    /// by the driver and by `io`.
-    /// The kernel copies from files alone: to files, and to pipes and sockets whose descriptors are
-    /// O_NONBLOCK, as those that the library made are.
+    /// `progress` is exact, and no byte is lost: what was read and not written is read again by
+    /// the next read from `io`, and a file's position is behind what was written.  abio_cancel
+    /// finds it by the driver and by `io`.
+    /// The kernel copies from files alone: to files, and to pipes and sockets whose descriptors
+    /// are O_NONBLOCK, as those that the library made are.
     pub copy: unsafe extern "C" fn(io: abio_io, sink: abio_io, limit: u64, flags: u32, token: u64) -> i32,
-    /// Makes an io that the host implements: `impls` are `count` pointers to abio_<trait>_impl
+    /// Makes an io that the host implements: `impls` are `count` pointers to abio_\<trait>_impl
     /// tables, one for each trait at most, which are copied.  It has the traits of its tables with
     /// all their functions, beside them Ready, and where it reads or writes OwnedRead, OwnedWrite
     /// and BufWrite, where it does both Split: the io works wherever a native one does.  BufRead
@@ -1332,20 +1334,20 @@ pub struct abio_api_table {
     /// passed to every slot.
     /// When it is closed, by abio_close, its last release or abio_driver_shutdown, an event with
     /// ABIO_EVENT_RELEASED, `token` and `data` = `user` follows, exactly once: nothing is called
-    /// any more.  Until then abio_driver_close answers ABIO_E_BUSY, so that no `user` is lost; only
-    /// abio_driver_abandon gives it up silently.
+    /// any more.  Until then abio_driver_close answers ABIO_E_BUSY, so that no `user` is lost;
+    /// only abio_driver_abandon gives it up silently.
     /// Without try_ slots a read begins when somebody waits for readiness, of a few bytes that are
     /// read first later; what abio_try_write is given is copied, as by abio_put, one such write at
-    /// a time.  With them readiness is what abio_object_notify said last; an object that nobody has
-    /// tried is ready to write, and, unless it has the `interest` slot, to read.
+    /// a time.  With them readiness is what abio_object_notify said last; an object that nobody
+    /// has tried is ready to write, and, unless it has the `interest` slot, to read.
     /// The position (abio_stream_position) begins at 0, and moves by what is read and written and
     /// by seeks.  It cannot be detached or moved.
     /// Returns 0 and stores the io.
     pub object_create: unsafe extern "C" fn(driver: abio_driver, impls: *const *const abio_table_head, count: u32, user: *mut c_void, token: u64, io: *mut abio_io) -> i32,
-    /// The host tells that an object it implements is ready: what waits for that tries again at the
-    /// next poll.  The bits stay until a try_ slot of that direction answers ABIO_WOULD_BLOCK.  May
-    /// be called inside a slot, and while the object is closing: what abio_put took is still to be
-    /// written.
+    /// The host tells that an object it implements is ready: what waits for that tries again at
+    /// the next poll.  The bits stay until a try_ slot of that direction answers ABIO_WOULD_BLOCK.
+    /// May be called inside a slot, and while the object is closing: what abio_put took is still
+    /// to be written.
     /// Returns 0.
     pub object_notify: unsafe extern "C" fn(io: abio_io, readiness: u32) -> i32,
     /// The host ends an operation that it answered with ABIO_PENDING: `result` > 0 for success (a
@@ -1353,8 +1355,8 @@ pub struct abio_api_table {
     /// inside the one that is about to answer ABIO_PENDING, and when nobody holds the io any more.
     /// Returns 0.
     pub object_complete: unsafe extern "C" fn(io: abio_io, op: u64, result: i32, value: u64) -> i32,
-    /// Makes a buffer of the library's own memory, not initialised, on no driver.  A large capacity
-    /// costs nothing before it is filled: it serves as a limit.
+    /// Makes a buffer of the library's own memory, not initialised, on no driver.  A large
+    /// capacity costs nothing before it is filled: it serves as a limit.
     /// Returns 0 and stores the buffer.
     pub buffer_alloc: unsafe extern "C" fn(capacity: u32, alignment: u32, flags: u32, buffer: *mut abio_buffer) -> i32,
     /// Makes a buffer of the host's memory, such as a part of a larger structure or an mmap.  It
@@ -1366,8 +1368,8 @@ pub struct abio_api_table {
     /// without an event, and their handles answer ABIO_E_CLOSED until they are released.
     /// Returns 0 and stores the buffer.
     pub buffer_wrap: unsafe extern "C" fn(driver: abio_driver, data: *mut c_void, capacity: u32, flags: u32, token: u64, buffer: *mut abio_buffer) -> i32,
-    /// Makes the driver's pool of buffers, all at once; abio_buffer_draw takes from it and the last
-    /// abio_buffer_release gives back.  Once in the life of a driver.
+    /// Makes the driver's pool of buffers, all at once; abio_buffer_draw takes from it and the
+    /// last abio_buffer_release gives back.  Once in the life of a driver.
     /// Each begins at a multiple of `alignment`.  Buffers that are out when the driver is closed
     /// work until they are released.
     /// Returns 0.
@@ -1397,7 +1399,8 @@ pub struct abio_api_table {
     /// Returns the number of bytes; 0 at the end of the stream (or without room).
     pub try_read_buf: unsafe extern "C" fn(io: abio_io, buf: *mut abio_readbuf, flags: u32) -> i32,
     /// As abio_try_read_buf, into several in turn, by one system call where the io has
-    /// ABIO_CAP_VECTORED, else into the first alone.  More than 1024 are clamped to the first 1024.
+    /// ABIO_CAP_VECTORED, else into the first alone.  More than 1024 are clamped to the first
+    /// 1024.
     /// Returns the number of bytes in all of them; 0 at the end of the stream (or without room).
     pub try_read_bufv: unsafe extern "C" fn(io: abio_io, bufs: *mut abio_readbuf, count: u32, flags: u32) -> i32,
     /// As abio_read, behind what `buf` holds already.  The struct is copied; what lies behind the
@@ -1406,8 +1409,8 @@ pub struct abio_api_table {
     /// and then raises `initialized` to at least that; 0 at the end, or without room.
     pub read_buf: unsafe extern "C" fn(io: abio_io, buf: *const abio_readbuf, flags: u32, token: u64) -> i32,
     /// As abio_read_buf, into several in turn, by one system call where the io has
-    /// ABIO_CAP_VECTORED, else into the first alone.  The array is copied at start.  More than 1024
-    /// are clamped to the first 1024.
+    /// ABIO_CAP_VECTORED, else into the first alone.  The array is copied at start.  More than
+    /// 1024 are clamped to the first 1024.
     /// The event's result and progress are the number of bytes in all of them, which the host
     /// distributes; 0 at the end, or without room.
     pub read_bufv: unsafe extern "C" fn(io: abio_io, bufs: *const abio_readbuf, count: u32, flags: u32, token: u64) -> i32,
@@ -1419,8 +1422,8 @@ pub struct abio_api_table {
     /// Reads to the end of the stream, behind what `into` holds already.  The buffer's capacity is
     /// the limit.  A buffer that is full waits for one byte more, to know whether this is the end;
     /// whoever reads next is given that byte.
-    /// The event brings the buffer home (ABIO_EVENT_BUFFER); its result and progress are the number
-    /// of bytes read.  Cancelled or failed, it is continued by another.
+    /// The event brings the buffer home (ABIO_EVENT_BUFFER); its result and progress are the
+    /// number of bytes read.  Cancelled or failed, it is continued by another.
     pub read_to_end: unsafe extern "C" fn(io: abio_io, into: abio_buffer, flags: u32, token: u64) -> i32,
     /// Writes all bytes of several pieces of memory in turn.  The array is copied at start, only
     /// the memory it points to is lent.
@@ -1436,9 +1439,9 @@ pub struct abio_api_table {
     /// Returns 0.
     pub consume: unsafe extern "C" fn(io: abio_io, count: u32) -> i32,
     /// Waits until there is something to read, and tells where it is.  Nothing is consumed: until
-    /// abio_consume another fill or read gives the same bytes.  While nothing is there no memory is
-    /// held.  With ABIO_START_INLINE the answer is how many bytes there are, and abio_try_fill_buf
-    /// tells where.
+    /// abio_consume another fill or read gives the same bytes.  While nothing is there no memory
+    /// is held.  With ABIO_START_INLINE the answer is how many bytes there are, and
+    /// abio_try_fill_buf tells where.
     /// The view lives until its last byte is consumed, the next fill or read ends, or the io is
     /// released or its driver closed; abio_close does not end it.
     /// Cancelled, it loses nothing: what has arrived is there for the next.
@@ -1447,12 +1450,12 @@ pub struct abio_api_table {
     pub fill_buf: unsafe extern "C" fn(io: abio_io, flags: u32, token: u64) -> i32,
     /// Reads up to and with the next `byte`, or to the end of the stream, behind what `into` holds
     /// already.  Cancelled or failed, it is continued by another.
-    /// The event brings the buffer home (ABIO_EVENT_BUFFER); its result and progress are the number
-    /// of bytes added: 0 at the end.
+    /// The event brings the buffer home (ABIO_EVENT_BUFFER); its result and progress are the
+    /// number of bytes added: 0 at the end.
     pub read_until: unsafe extern "C" fn(io: abio_io, byte: u32, into: abio_buffer, flags: u32, token: u64) -> i32,
     /// As abio_read_until of the byte 10: a line with its end, if it has one.
-    /// The event brings the buffer home (ABIO_EVENT_BUFFER); its result and progress are the number
-    /// of bytes added: 0 at the end.
+    /// The event brings the buffer home (ABIO_EVENT_BUFFER); its result and progress are the
+    /// number of bytes added: 0 at the end.
     pub read_line: unsafe extern "C" fn(io: abio_io, into: abio_buffer, flags: u32, token: u64) -> i32,
     /// Waits until it is known whether the stream goes on.  Nothing is consumed.
     /// The event's result is 1 when there is data, 0 at the end.
@@ -1472,12 +1475,12 @@ pub struct abio_api_table {
     /// data; what is not committed was never written.
     /// The view lives until the next commit, reserve, put, write or flush, or until the io is
     /// released.
-    /// The event has ABIO_EVENT_VIEW, `data` and `result` (at least `minimum`) saying where and how
-    /// much.
+    /// The event has ABIO_EVENT_VIEW, `data` and `result` (at least `minimum`) saying where and
+    /// how much.
     pub reserve: unsafe extern "C" fn(io: abio_io, minimum: u32, flags: u32, token: u64) -> i32,
-    /// As abio_write_at, from several pieces of memory in turn, by one system call where the io has
-    /// ABIO_CAP_VECTORED, else from the first piece alone.  The array is copied at start, only the
-    /// memory it points to is lent.  More than 1024 pieces are clamped to the first 1024.
+    /// As abio_write_at, from several pieces of memory in turn, by one system call where the io
+    /// has ABIO_CAP_VECTORED, else from the first piece alone.  The array is copied at start, only
+    /// the memory it points to is lent.  More than 1024 pieces are clamped to the first 1024.
     /// The event's result and progress are the number of bytes.
     pub writev_at: unsafe extern "C" fn(io: abio_io, iovecs: *const abio_iovec, count: u32, offset: u64, flags: u32, token: u64) -> i32,
     /// Reads at least one byte behind what `buffer` holds already, and at most what fits.
@@ -1493,8 +1496,8 @@ pub struct abio_api_table {
     /// Where the kernel sends without a copy (io_uring, TCP, from 16 KiB on) the result comes
     /// first, in an event with ABIO_EVENT_MORE, and the next write may start.  The terminal event,
     /// with the same result, follows when the kernel needs the memory no more: when the peer has
-    /// acknowledged it, or the connection is given up.  Until then neither a cancel nor closing the
-    /// io brings the buffer, and abio_driver_close answers ABIO_E_BUSY.
+    /// acknowledged it, or the connection is given up.  Until then neither a cancel nor closing
+    /// the io brings the buffer, and abio_driver_close answers ABIO_E_BUSY.
     /// The event brings the buffer home (ABIO_EVENT_BUFFER) in every outcome.  The result and
     /// progress are the number of bytes.
     pub write_owned: unsafe extern "C" fn(io: abio_io, buffer: abio_buffer, offset: u32, flags: u32, token: u64) -> i32,
@@ -1520,16 +1523,17 @@ pub struct abio_api_table {
     /// Two new ios on one duplex object: one that reads, one that writes.  Each takes a reference
     /// on `io`, may be used while the other waits, and outlives the other and the handle `io`.
     /// When the writing half is closed or released it flushes and shuts writing down; cancelling
-    /// the close ends the wait for what others have put on `io`, and writing is not shut down then.
+    /// the close ends the wait for what others have put on `io`, and writing is not shut down
+    /// then.
     /// Returns 0 and stores both.
     pub split: unsafe extern "C" fn(io: abio_io, read_half: *mut abio_io, write_half: *mut abio_io) -> i32,
-    /// Takes a datagram that is there now, and stores who sent it unless `from` is NULL.  What does
-    /// not fit is lost.
+    /// Takes a datagram that is there now, and stores who sent it unless `from` is NULL.  What
+    /// does not fit is lost.
     /// Returns its number of bytes, which may be 0.
     pub try_receive_from: unsafe extern "C" fn(io: abio_io, data: *mut c_void, length: u32, from: *mut abio_address, flags: u32) -> i32,
-    /// Waits for a datagram, and stores who sent it unless `from` is NULL; `data` and `from` belong
-    /// to the library from acceptance until the terminal event is delivered.  Any number may wait;
-    /// each takes one, in the order they were started.
+    /// Waits for a datagram, and stores who sent it unless `from` is NULL; `data` and `from`
+    /// belong to the library from acceptance until the terminal event is delivered.  Any number
+    /// may wait; each takes one, in the order they were started.
     /// The event's result and progress are its number of bytes in `data`, which may be 0;
     /// ABIO_EVENT_TRUNCATED when the rest did not fit and is lost.  A datagram that was taken is
     /// never lost on cancel.
@@ -1537,8 +1541,8 @@ pub struct abio_api_table {
     /// Sends one datagram now; `to` may be NULL on a connected socket.
     /// Returns the number of bytes.
     pub try_send_to: unsafe extern "C" fn(io: abio_io, data: *const c_void, length: u32, to: *const abio_address, flags: u32) -> i32,
-    /// Sends one datagram; `to` may be NULL on a connected socket, and a length of 0 sends an empty
-    /// one.  Any number may wait; they go out in the order they were started.
+    /// Sends one datagram; `to` may be NULL on a connected socket, and a length of 0 sends an
+    /// empty one.  Any number may wait; they go out in the order they were started.
     /// The event's result and progress are the number of bytes: all, a datagram is never cut.
     pub send_to: unsafe extern "C" fn(io: abio_io, data: *const c_void, length: u32, to: *const abio_address, flags: u32, token: u64) -> i32,
     pub object_table: unsafe extern "C" fn() -> *const abio_object_ops,
