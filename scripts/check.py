@@ -158,6 +158,7 @@ def everything() -> list[Suite]:
             "the gate judges rightly",
             [
                 Command([VENV_PYTHON, "tests/gate/test_fixtures.py"]),
+                Command([VENV_PYTHON, "tests/gate/test_rules.py"]),
                 Command([VENV_PYTHON, "tests/gate/test_docs.py"]),
             ],
         ),
