@@ -45,9 +45,12 @@ class Tree:
     debug_library: Path
     dumps: Path
 
+    def document(self) -> dict[str, Any]:
+        read: dict[str, Any] = json.loads((self.generated / "abio.json").read_text())
+        return read
+
     def description(self) -> dict[str, Any]:
-        document = json.loads((self.generated / "abio.json").read_text())
-        described: dict[str, Any] = document["description"]
+        described: dict[str, Any] = self.document()["description"]
         return described
 
 
@@ -105,9 +108,9 @@ def recorded(tree: Tree) -> Iterator[Finding]:
 
 
 def described(tree: Tree) -> Iterator[Finding]:
-    today = tree.description()
+    today = tree.document()
     for release in abi_record.releases(tree.dumps):
-        breaks = abi_rules.broken(release.description, today)
+        breaks = abi_rules.broken(release.document, today)
         promise = f"the description keeps what {release.version} promised"
         yield Finding("description", promise, "; ".join(breaks) or None)
 

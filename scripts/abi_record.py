@@ -33,7 +33,12 @@ class Release:
     """A record, read back."""
 
     folder: Path
-    description: dict[str, Any]
+    document: dict[str, Any]
+
+    @property
+    def description(self) -> dict[str, Any]:
+        described: dict[str, Any] = self.document["description"]
+        return described
 
     @property
     def version(self) -> str:
@@ -46,10 +51,7 @@ def releases(dumps: Path) -> list[Release]:
         return []
     folders = [path for path in dumps.iterdir() if re.fullmatch(r"\d+\.\d+\.\d+", path.name)]
     folders.sort(key=lambda folder: [int(part) for part in folder.name.split(".")])
-    return [
-        Release(folder, json.loads((folder / "abio.json").read_text())["description"])
-        for folder in folders
-    ]
+    return [Release(folder, json.loads((folder / "abio.json").read_text())) for folder in folders]
 
 
 def shown(library: Path, headers: Path) -> dict[str, str]:

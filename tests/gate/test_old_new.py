@@ -303,14 +303,14 @@ def bindings_refuse(tally: Tally) -> None:
 def main() -> int:
     BUILD.mkdir(parents=True, exist_ok=True)
     later, broken = future.build(), future.build_broken()
-    described = json.loads((future.FUTURE / "abi/generated/abio.json").read_text())["description"]
+    described = json.loads((future.FUTURE / "abi/generated/abio.json").read_text())
     libraries = {"today": TODAY, "a later day": later}
     releases = abi_record.releases(abi_record.DUMPS)
     with tempfile.TemporaryDirectory(prefix="old-new-", dir=ROOT / "build") as scratch:
         tally = Tally(scratch=Path(scratch))
         tally.expect("there is a record to build against", bool(releases))
         for release in releases:
-            breaks = abi_rules.broken(release.description, described)
+            breaks = abi_rules.broken(release.document, described)
             what = f"the made-up release only adds to {release.version}"
             tally.expect(what, not breaks, "; ".join(breaks))
             old_programs(tally, release, libraries, broken)

@@ -207,7 +207,10 @@ def edited(text: str, edits: Edits) -> str:
 
 def problem(before: Edits, after: Edits, says: str) -> str:
     old = edited(small_description(), before)
-    released, now = parse.parse(old).plain, parse.parse(edited(old, after)).plain
+    released, now = (
+        {"description": desc.plain, "sha256": desc.sha256}
+        for desc in (parse.parse(old), parse.parse(edited(old, after)))
+    )
     breaks = abi_rules.broken(released, now)
     if says and not any(says in line for line in breaks):
         return f"nobody says {says!r}: {breaks}"
