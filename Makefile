@@ -83,7 +83,8 @@ $(STATIC): $(OBJECTS) abi/generated/abio.map Makefile
 	@mkdir -p $(@D)
 	@echo "  AR      $@"
 	@sed -n 's/^\t\t\(abio_[a-z0-9_]*\);$$/\1/p' abi/generated/abio.map >$@.symbols
-	@$(CC) -r -nostdlib -o $@.o $(OBJECTS) $(LIBURING)
+	@$(CC) -r -nostdlib $(if $(findstring -flto,$(CFLAGS)),$(CFLAGS) -flinker-output=nolto-rel) -o $@.o \
+		$(OBJECTS) $(LIBURING)
 	@$(OBJCOPY) --keep-global-symbols=$@.symbols $@.o
 	@rm -f $@ && cp $@.o $(@D)/abio.o && $(AR) rcs $@ $(@D)/abio.o
 	@rm -f $@.symbols $@.o $(@D)/abio.o

@@ -192,8 +192,8 @@ def everything() -> list[Suite]:
     suites.append(Suite("wheel", [wheel, versions], ["lib", "python"]))
     rock = Command(["python3", "tests/install/rock.py"])
     suites.append(Suite("rock", [rock], ["lib"]))
-    packages = "python3 scripts/deb.py && python3 tests/install/deb.py"
-    suites.append(Suite("Debian packages", [Command(["sh", "-c", packages])]))
+    packages = "python3 scripts/deb.py && python3 tests/install/deb.py --readme"
+    suites.append(Suite("Debian packages, README", [Command(["sh", "-c", packages])]))
     suites += [thread_suite(), freestanding_suite("gcc"), freestanding_suite("clang")]
     for variant in VARIANTS[1:]:
         suites += c_suites(variant, rooms)

@@ -1,5 +1,6 @@
 """The Debian packages of build/deb are installed, used and removed again, by dpkg, on an overlay of this
-machine that is forgotten afterwards.  Ends with `N passed, N failed`."""
+machine that is forgotten afterwards.  With --readme the commands of README.md are done too.  Ends with
+`N passed, N failed`."""
 from __future__ import annotations
 
 import re
@@ -8,8 +9,9 @@ import sys
 from pathlib import Path
 
 import installcheck
+import readme
 import support
-from support import ROOT, Checks, Failed, Skipped, attempt, clean, equal, holds, refused, run
+from support import ROOT, Checks, attempt, clean, equal, holds, refused, run
 
 PACKAGES = ("libabio0", "libabio-dev", "python3-abio", "lua-abio")
 LUAS = ("lua5.1", "lua5.2", "lua5.3", "lua5.4", "luajit")
@@ -118,21 +120,6 @@ def check_inside(checks: Checks) -> None:
         checks.run("nothing is left", lambda: nothing_is_left(work))
 
 
-def check_on_overlay(checks: Checks) -> None:
-    """The checks inside count here."""
-    if attempt(support.overlaid("true"), ROOT, clean(ROOT)).returncode:
-        raise Skipped("no overlay of this machine can be made here")
-    argv = support.overlaid("/usr/bin/python3", "-B", str(ROOT / "tests/install/deb.py"), INSIDE)
-    done = attempt(argv, ROOT, clean(Path("/root")))
-    print(done.stdout, done.stderr, sep="", end="")
-    found = re.search(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", done.stdout, re.M)
-    if not found:
-        raise Failed("it said no count")
-    checks.passed += int(found[1])
-    checks.failed += int(found[2])
-    checks.skipped += int(found[3] or 0)
-
-
 def main() -> int:
     checks = Checks()
     if INSIDE in sys.argv:
@@ -143,7 +130,11 @@ def main() -> int:
         return checks.close()
     checks.run("what they need is stated, and no liburing", dependencies_are_stated)
     checks.run("the list of symbols is the contract", symbols_are_the_contract)
-    checks.run("the checks on an overlay were made", lambda: check_on_overlay(checks))
+    argv = ["/usr/bin/python3", "-B", str(Path(__file__).resolve()), INSIDE]
+    checks.run("the checks on an overlay were made",
+               lambda: support.count_on_overlay(checks, argv, clean(Path("/root"))))
+    if "--readme" in sys.argv:
+        readme.check(checks)
     return checks.close()
 
 

@@ -111,15 +111,25 @@ def test_every_make_command_named_is_a_target() -> None:
     assert named <= targets
 
 
-def test_shell_blocks_of_the_readme_are_make_commands() -> None:
-    lines = [line for block in blocks("README.md", "sh") for line in block.splitlines()]
-    assert lines == ["make demo", "make check"]
+def test_the_first_shell_block_is_two_make_commands() -> None:
+    first = blocks("README.md", "sh")[0]
+    assert first.splitlines() == ["make demo", "make check"]
+
+
+def test_the_other_shell_blocks_are_of_installing_and_run_there() -> None:
+    """tests/install/readme.py runs every one below that title."""
+    before, title, after = (ROOT / "README.md").read_text().partition("## Install\n")
+    assert title and before.count("```sh") == 1
+    assert "```sh" not in after.partition("\n## ")[2]
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
 def test_files_that_are_named_exist(document: str) -> None:
     text = (ROOT / document).read_text()
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    titles = {re.sub(r"\W+", "-", t.lower()) for t in re.findall(r"^## (.*)$", text, re.M)}
+    assert {link[1:] for link in links if link.startswith("#")} <= titles
+    links = [link for link in links if "://" not in link and not link.startswith("#")]
     paths = re.findall(r"`((?:abi|src|bindings|examples|tests|bench|scripts)/[\w./-]*)`", text)
     missing = [name for name in links + paths if not (ROOT / name).exists()]
     assert missing == []
