@@ -180,13 +180,15 @@ export class Driver {
 		}
 	}
 
-	// Nothing may be thrown out of here: there is no JavaScript below that would catch it.
+	// Nothing may be thrown out of here: koffi would keep it from being seen.
 	#pump() {
 		const events = this.#events;
 		let count;
 		while ((count = this.#abio.driver_poll(this.id, events, this.#size, 64)) > 0)
 			for (let at = 0; at < count * this.#size; at += this.#size)
 				this.#settle(this.#abio.fields('event', events.subarray(at)));
+		if (count < 0)
+			process.nextTick(() => this.#abio.check(count));
 		if (this.#closed)
 			this.#finish();
 	}

@@ -120,7 +120,8 @@ async function ownLoop(check) {
 		socket.pipe(socket);
 	}).listen(0, '127.0.0.1');
 	await once(echo, 'listening');
-	const stream = new IoStream(abio, driver, await connect(echo.address().port));
+	const [io] = await Promise.all([connect(echo.address().port), once(echo, 'connection')]);
+	const stream = new IoStream(abio, driver, io);
 	const read = once(stream, 'data').then(([data]) => order.push(`abio read ${data}`));
 	await setTimeout(1);
 	order.push('timer');

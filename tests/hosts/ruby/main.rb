@@ -96,10 +96,11 @@ def cancel(driver, report, parent)
     report.check("terminal event", [error.class, error.name, error.progress],
                  [Abio::Canceled, "ABIO_E_CANCELED", 0])
 
-    # A task that is stopped takes its read with it.
-    stopped = parent.async { silent.readpartial }
+    # A task that is stopped takes its read with it, and no byte.
+    stopped = parent.async { silent.gets }
+    peer.write("nothing ")
     stopped.stop
-    peer.write("nothing is lost\n")
+    peer.write("is lost\n")
     report.check("the next read", silent.gets, "nothing is lost\n")
     silent.close
   end
@@ -124,6 +125,26 @@ def collect(library, report)
   report.check("200 reads into memory that only the operation holds", texts, ["too late"] * 200)
 end
 
+# A loop that a signal ends stops its fibers, also those that wait for abio.
+def terminate(library, report)
+  ready, tell = IO.pipe
+  child = fork do
+    ready.close
+    $stderr.reopen(File::NULL)
+    Async do
+      Abio::Driver.open(library) do |driver|
+        listener, = driver.listen
+        tell.close
+        listener.accept
+      end
+    end
+  end
+  tell.close
+  ready.read
+  Process.kill(:TERM, child)
+  report.check("the signal it ended by", Process.wait2(child).last.termsig, Signal.list["TERM"])
+end
+
 report = Abio::Report.new
 library = nil
 report.part("loads") do
@@ -145,5 +166,8 @@ Async do |task|
     report.part("cancel") { cancel(driver, report, task) }
   end
 end
-report.part("gc") { collect(library, report) }
+report.part("gc") do
+  collect(library, report)
+  terminate(library, report)
+end
 report.finish

@@ -19,9 +19,13 @@ module Abio
       @done = Thread::Queue.new
     end
 
-    # The event, or an Error.  A fiber that is stopped while it waits takes the operation with it.
+    # The event, or an Error.  A fiber that is stopped while it waits ends the operation first.
     def wait
       event = @driver.await(@done)
+      return event unless event.result.negative?
+
+      canceled = event.result == @driver.library[:E_CANCELED]
+      raise (canceled ? Canceled : Error).new(@driver.library, event.result, event.progress)
     ensure
       event || abandon
     end
@@ -29,17 +33,14 @@ module Abio
     # Asks it to end.  It ends in its event all the same, as Canceled or with what it has done.
     def cancel = @driver.library.cancel(@driver.id, @token)
 
-    def finish(event)
-      return @done << event unless @abandoned
-
-      @driver.library.release(event.handle) if event.flags.anybits?(@driver.library[:EVENT_HANDLE])
-    end
+    def finish(event) = @done << event
 
     private
 
     def abandon
-      @abandoned = true
       cancel
+      event = @driver.await(@done)
+      @driver.library.release(event.handle) if event.handle.positive?
     end
   end
 
@@ -83,13 +84,10 @@ module Abio
     # The same, and waits: driver.run(:read, io, memory, size, 0).result
     def run(name, *arguments) = start(name, *arguments).wait
 
+    # The event that comes through `queue`.
     def await(queue)
-      turn(-1) until Fiber.current_scheduler || !queue.empty?
-      event = queue.pop
-      return event unless event.result.negative?
-
-      kind = event.result == @library[:E_CANCELED] ? Canceled : Error
-      raise kind.new(@library, event.result, event.progress)
+      turn(-1) until watched? || !queue.empty?
+      queue.pop
     end
 
     # Cancels what is in flight, and returns when all of it has ended.
@@ -99,10 +97,8 @@ module Abio
       @closed = true
       # No fiber may still wait for the descriptor when the driver closes it.
       @library.driver_wake(@id)
-      @unwatched&.pop
-      @library.driver_shutdown(@id)
-      # This stops the thread for a moment, while what has been told to end ends.
-      turn(-1) while @library.driver_close(@id) == @library[:E_BUSY]
+      @unwatched.pop if watched?
+      finish
     end
 
     # Streams: each is closed after the block, if there is one.
@@ -135,15 +131,28 @@ module Abio
 
     private
 
+    # A scheduler that is ending is gone before its fibers are.
+    def watched? = @watched && Fiber.current_scheduler
+
     def watch
       # The descriptor stays the driver's: no IO of Ruby's may close it.
+      @watched = true
       io = IO.for_fd(@library.driver_fd(@id), autoclose: false)
       until @closed
         io.wait_readable
         turn(0) unless @closed
       end
     ensure
+      # Stopped from outside: all fibers are, and those that wait for a last event must get it.
+      finish unless @closed
+      @watched = false
       @unwatched << true
+    end
+
+    # This stops the thread for a moment, while what has been told to end ends.
+    def finish
+      @library.driver_shutdown(@id)
+      turn(-1) while @library.driver_close(@id) == @library[:E_BUSY]
     end
 
     # Takes all events there are: poll until 0, or wait for the first.

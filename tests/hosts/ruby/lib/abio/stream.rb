@@ -18,9 +18,14 @@ module Abio
 
     # At most `length` bytes, nil at the end.
     def readpartial(length = CHUNK)
-      memory = @library.memory(length)
-      count = @driver.run(:read, source, memory, length, 0).result
-      memory[0, count] if count.positive?
+      return take if line[:filled].positive?
+
+      event = @driver.run(:fill_buf, reader, 0)
+      return if event.result.zero?
+
+      Fiddle::Pointer.new(event.data)[0, [event.result, length].min].tap do |part|
+        @library.check(@library.consume(reader, part.bytesize))
+      end
     end
 
     def read
@@ -40,11 +45,11 @@ module Abio
       @driver.run(:write_all, @io, @library.memory(text.bytesize, text), text.bytesize, 0).result
     end
 
-    # A line with its end, nil at the end: by the library's own BufRead.
+    # A line with its end, nil at the end.  A part of one, or one that came too late, is still in
+    # the buffer if a task was stopped that waited here.
     def gets
-      @library.check(@library.buffer_set(line_buffer, 0, 0))
-      count = @driver.run(:read_line, source, line_buffer, 0).result
-      @line_data[0, count].force_encoding(Encoding::UTF_8) if count.positive?
+      @driver.run(:read_line, reader, @line, 0) unless whole_line?
+      take.force_encoding(Encoding::UTF_8) if line[:filled].positive?
     end
 
     # An Enumerator without a block.
@@ -58,10 +63,10 @@ module Abio
     end
     alias each each_line
 
-    def rewind = @driver.run(:rewind, source, 0)
+    def rewind = @driver.run(:rewind, reader, 0)
 
     # All the rest of this one to `sink`, by the kernel where it can; the bytes copied.
-    def copy_to(sink) = @driver.run(:copy, @io, sink.io, 2**64 - 1, 0).result
+    def copy_to(sink) = @driver.run(:copy, @reader || @io, sink.io, 2**64 - 1, 0).result
 
     def accept(&block) = @driver.stream(@driver.run(:accept, @io, 0).handle, &block)
 
@@ -71,24 +76,44 @@ module Abio
       return if @closed
 
       @closed = true
-      @library.release(@reader) if @reader
-      @library.buffer_release(@line) if @line
-      @driver.run(:close, @io, 0)
-      @library.release(@io)
+      begin
+        @driver.run(:close, @io, 0)
+      rescue Error => e
+        raise unless e.number == @library[:E_CLOSED] # the driver was faster
+      ensure
+        @library.release(@reader) if @reader
+        @library.buffer_release(@line) if @line
+        @library.release(@io)
+      end
     end
 
     private
 
-    # Once lines are read, what was read ahead is in the reader.
-    def source = @reader || @io
+    # Reading goes through a reader of the library's: what a stopped task was too late to take
+    # stays there for the next.
+    def reader
+      @reader ||= begin
+        @line = @library.made { |out| @library.buffer_alloc(LONGEST, 0, 0, out) }
+        @library.made { |out| @library.buf_reader(@io, CHUNK, 0, out) }
+      end
+    end
 
-    def line_buffer
-      @line ||= begin
-        @reader = @library.made { |out| @library.buf_reader(@io, CHUNK, 0, out) }
-        line = @library.made { |out| @library.buffer_alloc(LONGEST, 0, 0, out) }
-        state = @library.filled(:buffer_state) { |info| @library.buffer_info(line, info) }
-        @line_data = Fiddle::Pointer.new(state[:data])
-        line
+    # Where the buffer for lines is, and how far it is filled.
+    def line
+      reader
+      @library.filled(:buffer_state) { |info| @library.buffer_info(@line, info) }
+    end
+
+    def whole_line?
+      state = line
+      state[:filled].positive? && Fiddle::Pointer.new(state[:data])[state[:filled] - 1, 1] == "\n"
+    end
+
+    # What the buffer holds; it is empty then.
+    def take
+      state = line
+      Fiddle::Pointer.new(state[:data])[0, state[:filled]].tap do
+        @library.check(@library.buffer_set(@line, 0, 0))
       end
     end
   end
