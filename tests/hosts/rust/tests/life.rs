@@ -5,7 +5,7 @@ mod common;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use abio::{Driver, Stream};
+use abio::{Driver, Listener, Stream};
 use common::{library, on_each_runtime, pair, pattern};
 use futures::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -33,6 +33,16 @@ fn use_everything() {
         let _ = server.read_to_end(&mut rest).now_or_never();
         drop((reader, writer));
         drop(file);
+        // Accepts that are dropped before and after a connection was won.
+        let listener = Listener::bind(&driver, ([127, 0, 0, 1], 0).into()).unwrap();
+        let to = listener.local_addr().unwrap();
+        let mut accepts = [Box::pin(listener.accept()), Box::pin(listener.accept())];
+        accepts
+            .iter_mut()
+            .for_each(|accept| assert!(accept.now_or_never().is_none()));
+        let client = Stream::connect(&driver, to).await.unwrap();
+        tokio::task::yield_now().await;
+        drop((accepts, client));
     });
     // The driver outlives its runtime, on this thread and on another.
     for elsewhere in [false, true] {
