@@ -247,6 +247,36 @@ fn a_connection_for_an_accept_that_was_given_up_is_the_next_ones_or_closed() {
 }
 
 #[test]
+fn a_connection_that_nobody_took_is_closed() {
+    on_each_runtime(|driver| async move {
+        let listener = Listener::bind(&driver, "127.0.0.1:0".parse().unwrap()).unwrap();
+        let to = listener.local_addr().unwrap();
+        let mut first = Box::pin(listener.accept());
+        let mut second = Box::pin(listener.accept());
+        assert!(first.as_mut().now_or_never().is_none());
+        assert!(second.as_mut().now_or_never().is_none());
+        let mut one = Stream::connect(&driver, to).await.unwrap();
+        let mut other = Stream::connect(&driver, to).await.unwrap();
+        // By then the first has won too, which nobody has looked at.
+        let mut server = second.await.unwrap();
+        drop(first);
+        drop(listener);
+        server.write_all(b"hello").await.unwrap();
+        server.shutdown().await.unwrap();
+        let (mut here, mut there) = (String::new(), String::new());
+        let both = futures::future::join(
+            one.read_to_string(&mut here),
+            other.read_to_string(&mut there),
+        );
+        let patience = std::time::Duration::from_secs(20);
+        tokio::time::timeout(patience, both)
+            .await
+            .expect("one was left open");
+        assert_eq!(here + &there, "hello");
+    });
+}
+
+#[test]
 fn the_end_of_the_runtime_ends_what_waits() {
     for pinned in [true, false] {
         let runtime = tokio::runtime::Builder::new_current_thread()
