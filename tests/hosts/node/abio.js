@@ -37,7 +37,13 @@ export class AbioError extends Error {
 function proto(result, types) {
 	const key = [result, ...types].join();
 	if (!protos.has(key))
-		protos.set(key, koffi.proto(TYPES[result], types.map(type => TYPES[type])));
+		protos.set(
+			key,
+			koffi.proto(
+				TYPES[result],
+				types.map(type => TYPES[type]),
+			),
+		);
 	return protos.get(key);
 }
 
@@ -52,34 +58,37 @@ class Library {
 		const { major, minor } = description.abi;
 		this.api = koffi.load(path).func('abio_api', 'void *', ['uint32_t']);
 		const root = this.api(major);
-		if (root === null)
-			throw new Error(`${path} is not of the major version ${major}`);
+		if (root === null) throw new Error(`${path} is not of the major version ${major}`);
 		const size = koffi.decode(root, 'uint32_t');
 		const version = koffi.decode(root, 4, 'uint16_t', 2);
 		if (version[0] !== major || version[1] < minor)
-			throw new Error(`${path} is ${version.join('.')}, needed is ${major}.${minor}`);
+			throw new Error(
+				`${path} is ${version.join('.')}, needed is ${major}.${minor}`,
+			);
 
 		for (const [name, { offset, types, result }] of Object.entries(functions)) {
-			if (offset === 0)
-				continue;
+			if (offset === 0) continue;
 			if (offset + 8 > size)
 				throw new Error(`${path} is too old: it has no ${name}`);
 			// The library stays loaded (it is linked nodelete), so a function pointer
 			// outlives koffi's object for the library.
-			this[name.replace('abio_', '')] =
-				koffi.decode(koffi.decode(root, offset, 'void *'), proto(result, types));
+			this[name.replace('abio_', '')] = koffi.decode(
+				koffi.decode(root, offset, 'void *'),
+				proto(result, types),
+			);
 		}
 
 		const abi = this.filled('abi', info => this.abi_info(info));
 		const newer = abi.minor > minor || abi.patch > description.abi.patch;
 		if (abi.hash.toString('hex') !== sha256 && !newer)
-			throw new Error(`${path} was built from another description than abio.json`);
+			throw new Error(
+				`${path} was built from another description than abio.json`,
+			);
 		this.version = [abi.major, abi.minor, abi.patch].join('.');
 	}
 
 	check(number) {
-		if (number < 0)
-			throw new AbioError(this, number);
+		if (number < 0) throw new AbioError(this, number);
 		return number;
 	}
 
@@ -89,8 +98,7 @@ class Library {
 		const memory = Buffer.alloc(size);
 		for (const { name, type, offset } of layout) {
 			const value = name === 'size' ? size : fields[name];
-			if (Buffer.isBuffer(value))
-				value.copy(memory, offset);
+			if (Buffer.isBuffer(value)) value.copy(memory, offset);
 			else if (value !== undefined)
 				memory.writeUIntLE(value, offset, Number(type.slice(1)) / 8);
 		}
@@ -101,7 +109,9 @@ class Library {
 	fields(name, memory) {
 		const read = ({ type, offset, size }) =>
 			READERS[type]?.(memory, offset) ?? memory.subarray(offset, offset + size);
-		return Object.fromEntries(this.structs.get(name).fields.map(f => [f.name, read(f)]));
+		return Object.fromEntries(
+			this.structs.get(name).fields.map(f => [f.name, read(f)]),
+		);
 	}
 
 	// The fields of a struct that `fill` fills.
@@ -162,19 +172,20 @@ export class Driver {
 		signal?.throwIfAborted();
 		const token = ++this.#token;
 		this.#abio.check(this.#abio[name](...args, token));
-		if (this.#pending.size === 0)
-			this.#watch.ref();
+		if (this.#pending.size === 0) this.#watch.ref();
 		const abort = () => this.#abio.cancel(this.id, token);
 		signal?.addEventListener('abort', abort, { once: true });
 		try {
 			// `args` in the table is what keeps lent Buffers from the garbage collector.
 			return await new Promise((resolve, reject) =>
-				this.#pending.set(token, { resolve, reject, args }));
+				this.#pending.set(token, { resolve, reject, args }),
+			);
 		} catch (cause) {
-			if (!signal?.aborted || cause.number !== this.#abio.E_CANCELED)
-				throw cause;
-			throw Object.assign(new Error('aborted', { cause }),
-				{ name: 'AbortError', code: 'ABORT_ERR' });
+			if (!signal?.aborted || cause.number !== this.#abio.E_CANCELED) throw cause;
+			throw Object.assign(new Error('aborted', { cause }), {
+				name: 'AbortError',
+				code: 'ABORT_ERR',
+			});
 		} finally {
 			signal?.removeEventListener('abort', abort);
 		}
@@ -187,27 +198,22 @@ export class Driver {
 		while ((count = this.#abio.driver_poll(this.id, events, this.#size, 64)) > 0)
 			for (let at = 0; at < count * this.#size; at += this.#size)
 				this.#settle(this.#abio.fields('event', events.subarray(at)));
-		if (count < 0)
-			process.nextTick(() => this.#abio.check(count));
-		if (this.#closed)
-			this.#finish();
+		if (count < 0) process.nextTick(() => this.#abio.check(count));
+		if (this.#closed) this.#finish();
 	}
 
 	#settle(event) {
 		const pending = this.#pending.get(event.token);
-		if (event.flags & this.#abio.EVENT_MORE)
-			return;
+		if (event.flags & this.#abio.EVENT_MORE) return;
 		if (!pending) {
 			this.unasked++;
 			return;
 		}
 		this.#pending.delete(event.token);
-		if (this.#pending.size === 0)
-			this.#watch.unref();
+		if (this.#pending.size === 0) this.#watch.unref();
 		if (event.result < 0)
 			pending.reject(new AbioError(this.#abio, event.result, event.progress));
-		else
-			pending.resolve(event);
+		else pending.resolve(event);
 	}
 
 	// Cancels what is in flight; resolves when all of it has ended and the driver is gone.

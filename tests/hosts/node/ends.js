@@ -20,5 +20,4 @@ if (way === 'terminated') {
 	driver.run('read', reader, Buffer.alloc(16), 16, 0).catch(() => {});
 }
 parentPort?.postMessage(driver.id);
-if (way === 'exits')
-	setImmediate(() => process.exit(0));
+if (way === 'exits') setImmediate(() => process.exit(0));

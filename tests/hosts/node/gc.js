@@ -17,7 +17,8 @@ export async function collectGarbage(check, library, generated) {
 	const registry = new FinalizationRegistry(what => dropped[what]++);
 	const again = () => load(library, generated);
 
-	const bare = [], held = [];
+	const bare = [],
+		held = [];
 	for (let round = 0; round < ROUNDS; round++) {
 		bare.push(await finishBare(again, startBare(again, registry)));
 		held.push(await finishHeld(startHeld(again, registry)));
@@ -28,13 +29,20 @@ export async function collectGarbage(check, library, generated) {
 	check('libraries were collected', dropped.libraries > ROUNDS, true);
 	check('drivers were collected', dropped.drivers > ROUNDS / 2, true);
 
-	const { status, signal } = spawnSync(process.execPath,
-		[fileURLToPath(ENDS), library, generated, 'exits'], { timeout: 60_000 });
+	const { status, signal } = spawnSync(
+		process.execPath,
+		[fileURLToPath(ENDS), library, generated, 'exits'],
+		{ timeout: 60_000 },
+	);
 	check('a process that exits', [status, signal], [0, null]);
 	const abio = again();
 	for (let count = 0; count < WORKERS; count++) {
 		check('a worker that exits', await endWorker(abio, library, generated, 'exits'), 0);
-		check('a worker terminated', await endWorker(abio, library, generated, 'terminated'), 1);
+		check(
+			'a worker terminated',
+			await endWorker(abio, library, generated, 'terminated'),
+			1,
+		);
 	}
 }
 
@@ -96,8 +104,11 @@ function startHeld(again, registry) {
 		return text;
 	});
 	const write = abio.try_write;
-	return { text, memory: new WeakRef(memory),
-		finish: () => write(writer, Buffer.from('late'), 4, 0) };
+	return {
+		text,
+		memory: new WeakRef(memory),
+		finish: () => write(writer, Buffer.from('late'), 4, 0),
+	};
 }
 
 async function finishHeld({ text, memory, finish }) {
@@ -112,8 +123,7 @@ async function endWorker(abio, library, generated, way) {
 	const worker = new Worker(ENDS, { workerData: [library, generated, way] });
 	const exit = once(worker, 'exit');
 	const [driver] = await once(worker, 'message');
-	if (way === 'terminated')
-		worker.terminate();
+	if (way === 'terminated') worker.terminate();
 	const [status] = await exit;
 	const event = abio.struct('event');
 	if (abio.driver_shutdown(driver) >= 0)

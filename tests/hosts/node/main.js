@@ -22,8 +22,13 @@ let abio, driver;
 
 async function open(name, options = {}) {
 	const path = Buffer.from(name);
-	const { handle } = await driver.run('open', driver.id, path, path.length,
-		abio.struct('open_options', options));
+	const { handle } = await driver.run(
+		'open',
+		driver.id,
+		path,
+		path.length,
+		abio.struct('open_options', options),
+	);
 	return handle;
 }
 
@@ -56,16 +61,14 @@ async function files(check) {
 	check('by offset', chunk.toString('latin1', 0, result), TEXT.substring(4321, 5321));
 
 	const read = [];
-	for await (const line of lines(abio, driver, file))
-		read.push(line);
+	for await (const line of lines(abio, driver, file)) read.push(line);
 	check('by lines', `${read.join('\n')}\n`, TEXT);
 
 	// The same by Node's readline, over a stream of Node's.
 	await driver.run('rewind', file, 0);
 	const input = new IoStream(abio, driver, file, { writable: false });
 	const again = [];
-	for await (const line of createInterface({ input }))
-		again.push(line);
+	for await (const line of createInterface({ input })) again.push(line);
 	check('by readline', again, read);
 }
 
@@ -74,13 +77,15 @@ async function sockets(check) {
 	const stop = new AbortController();
 	const server = serve(listener, stop.signal);
 
-	const digests = await Promise.all(Array.from({ length: 8 }, async () => {
-		const stream = new IoStream(abio, driver, await connect(port));
-		stream.end('GET numbers\n');
-		const hash = createHash('sha256');
-		await pipeline(stream, hash);
-		return hash.digest('hex');
-	}));
+	const digests = await Promise.all(
+		Array.from({ length: 8 }, async () => {
+			const stream = new IoStream(abio, driver, await connect(port));
+			stream.end('GET numbers\n');
+			const hash = createHash('sha256');
+			await pipeline(stream, hash);
+			return hash.digest('hex');
+		}),
+	);
 	const digest = createHash('sha256').update(TEXT).digest('hex');
 	check('what eight clients got', digests, Array(8).fill(digest));
 	stop.abort();
@@ -96,8 +101,7 @@ async function serve(listener, signal) {
 			answers.push(answer(handle));
 		}
 	} catch (error) {
-		if (error.name !== 'AbortError')
-			throw error;
+		if (error.name !== 'AbortError') throw error;
 	}
 	return (await Promise.all(answers)).length;
 }
@@ -135,8 +139,10 @@ async function ownLoop(check) {
 
 async function cancel(check) {
 	const { listener, port } = listen();
-	const [peer, { handle: silent }] = await Promise.all([connect(port),
-		driver.run('accept', listener, 0)]);
+	const [peer, { handle: silent }] = await Promise.all([
+		connect(port),
+		driver.run('accept', listener, 0),
+	]);
 	const stop = new AbortController();
 	const memory = Buffer.alloc(16);
 	const read = driver.runUntil(stop.signal, 'read', silent, memory, memory.length, 0);
@@ -163,8 +169,10 @@ const manifest = JSON.parse(readFileSync(join(generated, 'conformance.json'), 'u
 const { ran, failed, left } = await runManifest(abio, manifest, library, generated);
 report.passed += ran - failed.length;
 failed.forEach(what => report.fail(what));
-console.log(`manifest: ${ran} rows run, ${failed.length} failed; left out: ${left} rows in a ` +
-	'forked child (Node has no fork without exec)');
+console.log(
+	`manifest: ${ran} rows run, ${failed.length} failed; left out: ${left} rows in a ` +
+		'forked child (Node has no fork without exec)',
+);
 
 driver = new Driver(abio);
 await report.part('files', files);

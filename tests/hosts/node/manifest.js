@@ -26,37 +26,35 @@ class Scene {
 	}
 
 	argument(argument, made) {
-		if (typeof argument === 'string')
-			return this.kept.get(argument);
-		if (typeof argument === 'number')
-			return argument;
+		if (typeof argument === 'string') return this.kept.get(argument);
+		if (typeof argument === 'number') return argument;
 		if (argument.inside)
-			return koffi.address(this.named.get(argument.inside)) + BigInt(argument.offset);
+			return (
+				koffi.address(this.named.get(argument.inside)) +
+				BigInt(argument.offset)
+			);
 		const memory = Buffer.alloc(argument.memory);
 		this.memory.push(memory);
-		for (const [at, number] of argument.u32 ?? [])
-			memory.writeUInt32LE(number, at);
-		for (const [at, text] of argument.text ?? [])
-			memory.write(text, at, 'latin1');
+		for (const [at, number] of argument.u32 ?? []) memory.writeUInt32LE(number, at);
+		for (const [at, text] of argument.text ?? []) memory.write(text, at, 'latin1');
 		for (const [at, inner] of argument.points ?? [])
 			memory.writeBigUInt64LE(this.argument(inner, made), at);
-		if (argument.keep)
-			made.push([argument.keep, memory]);
-		if (argument.as)
-			this.named.set(argument.as, memory);
+		if (argument.keep) made.push([argument.keep, memory]);
+		if (argument.as) this.named.set(argument.as, memory);
 		return koffi.address(memory);
 	}
 
 	make(name) {
-		if (this.kept.has(name))
-			return;
+		if (this.kept.has(name)) return;
 		const { needs, steps } = this.manifest.recipes[name];
 		needs.forEach(need => this.make(need));
 		for (const step of steps) {
 			if (step.finish) {
-				const { handle } = this.wait(this.kept.get(step.finish), step.token);
-				if (step.as)
-					this.kept.set(step.as, handle);
+				const { handle } = this.wait(
+					this.kept.get(step.finish),
+					step.token,
+				);
+				if (step.as) this.kept.set(step.as, handle);
 			} else {
 				this.abio.check(this.call(step.call, step.arguments));
 			}
@@ -66,10 +64,11 @@ class Scene {
 	wait(driver, token) {
 		const memory = this.abio.struct('event');
 		for (;;) {
-			this.abio.check(this.abio.driver_wait(driver, memory, memory.length, 1, -1));
+			this.abio.check(
+				this.abio.driver_wait(driver, memory, memory.length, 1, -1),
+			);
 			const event = this.abio.fields('event', memory);
-			if (event.token !== token || event.flags & this.abio.EVENT_MORE)
-				continue;
+			if (event.token !== token || event.flags & this.abio.EVENT_MORE) continue;
 			this.abio.check(event.result);
 			return event;
 		}
@@ -78,8 +77,10 @@ class Scene {
 	end() {
 		const { abio } = this;
 		const event = abio.struct('event');
-		const of = wanted => [...this.kept].filter(([name]) => this.manifest.kinds[name] === wanted)
-			.map(([, handle]) => handle);
+		const of = wanted =>
+			[...this.kept]
+				.filter(([name]) => this.manifest.kinds[name] === wanted)
+				.map(([, handle]) => handle);
 		for (const driver of of('driver')) {
 			abio.driver_shutdown(driver);
 			while (abio.driver_close(driver) === abio.E_BUSY)
@@ -101,12 +102,16 @@ class Elsewhere {
 	constructor(library, generated) {
 		const workerData = { library, generated, answer: this.#answer };
 		this.#worker = new Worker(new URL('caller.js', import.meta.url), { workerData });
-		return new Proxy(this, { get: (self, name) => (...values) => self.#call(name, values) });
+		return new Proxy(this, {
+			get:
+				(self, name) =>
+				(...values) =>
+					self.#call(name, values),
+		});
 	}
 
 	#call(name, values) {
-		if (name === 'end')
-			return this.#worker.terminate();
+		if (name === 'end') return this.#worker.terminate();
 		Atomics.store(this.#answer, 0, 0);
 		this.#worker.postMessage([name, values]);
 		Atomics.wait(this.#answer, 0, 0);
@@ -117,15 +122,13 @@ class Elsewhere {
 function difference(row, answer) {
 	if (row.text !== undefined)
 		return koffi.decode.string(answer) === row.text ? null : `'${row.text}'`;
-	if (row.null)
-		return answer === null ? null : 'NULL';
+	if (row.null) return answer === null ? null : 'NULL';
 	if (row.head) {
 		const [size, , trait] = koffi.decode(answer, 'uint32_t', 3);
 		const { size: least, trait: wanted } = row.head;
 		return size >= least && trait === wanted ? null : `a table of the trait ${wanted}`;
 	}
-	if ((answer === row.code) === row.refused)
-		return null;
+	if ((answer === row.code) === row.refused) return null;
 	return `${row.refused ? '' : 'anything but '}${row.code_name}`;
 }
 
@@ -139,14 +142,19 @@ export async function runManifest(abio, manifest, library, generated) {
 		let wanted, answer;
 		try {
 			row.needs.forEach(name => scene.make(name));
-			answer = scene.call(row.function, row.arguments,
-				row.where === 'thread' ? elsewhere : abio);
+			answer = scene.call(
+				row.function,
+				row.arguments,
+				row.where === 'thread' ? elsewhere : abio,
+			);
 			wanted = difference(row, answer);
 		} catch (error) {
 			[wanted, answer] = ['an answer', error.message];
 		}
 		if (wanted)
-			failed.push(`${row.function} ${row.case}: expected ${wanted}, got ${answer}`);
+			failed.push(
+				`${row.function} ${row.case}: expected ${wanted}, got ${answer}`,
+			);
 		scene.end();
 	}
 	await elsewhere.end();

@@ -11,23 +11,21 @@ export class Report {
 		const before = this.failed;
 		let how;
 		try {
-			how = await body((what, got, expected) => this.check(`${name}, ${what}`, got, expected));
+			how = await body((what, got, expected) =>
+				this.check(`${name}, ${what}`, got, expected),
+			);
 			this.passed++;
 		} catch (error) {
 			this.fail(`${name}: expected no exception, got ${error.stack}`);
 		}
 		const failures = this.failed - before;
-		if (failures > 0)
-			console.log(`${name}: no: ${failures} checks failed`);
-		else
-			console.log(`${name}: yes${how ? `, ${how}` : ''}`);
+		if (failures > 0) console.log(`${name}: no: ${failures} checks failed`);
+		else console.log(`${name}: yes${how ? `, ${how}` : ''}`);
 	}
 
 	check(what, got, expected) {
-		if (isDeepStrictEqual(got, expected))
-			this.passed++;
-		else
-			this.fail(`${what}: expected ${brief(expected)}, got ${brief(got)}`);
+		if (isDeepStrictEqual(got, expected)) this.passed++;
+		else this.fail(`${what}: expected ${brief(expected)}, got ${brief(got)}`);
 	}
 
 	fail(what) {
@@ -42,6 +40,9 @@ export class Report {
 }
 
 function brief(value) {
-	const text = typeof value === 'bigint' ? String(value) : JSON.stringify(value) ?? String(value);
+	const text =
+		typeof value === 'bigint'
+			? String(value)
+			: (JSON.stringify(value) ?? String(value));
 	return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }

@@ -23,17 +23,22 @@ export class IoStream extends Duplex {
 		const chunk = Buffer.allocUnsafe(CHUNK);
 		this.#driver.run('read', this.#io, chunk, chunk.length, 0).then(
 			({ result }) => this.push(result > 0 ? chunk.subarray(0, result) : null),
-			error => this.destroy(error));
+			error => this.destroy(error),
+		);
 	}
 
 	_write(chunk, _encoding, done) {
-		this.#driver.run('write_all', this.#io, chunk, chunk.length, 0).then(() => done(), done);
+		this.#driver
+			.run('write_all', this.#io, chunk, chunk.length, 0)
+			.then(() => done(), done);
 	}
 
 	// The peer of a socket sees the end; a file has none to be seen.
 	_final(done) {
-		this.#driver.run('shutdown', this.#io, 0).then(() => done(),
-			error => done(error.number === this.#abio.E_UNSUPPORTED ? null : error));
+		this.#driver.run('shutdown', this.#io, 0).then(
+			() => done(),
+			error => done(error.number === this.#abio.E_UNSUPPORTED ? null : error),
+		);
 	}
 
 	_destroy(error, done) {
@@ -55,8 +60,7 @@ export async function* lines(abio, driver, io, longest = 1 << 20) {
 		for (;;) {
 			abio.check(abio.buffer_set(buffer, 0, 0));
 			const { result } = await driver.run('read_line', reader, buffer, 0);
-			if (result === 0)
-				return;
+			if (result === 0) return;
 			const line = Buffer.from(koffi.decode(data, 'uint8_t', result));
 			yield line.toString().replace(/\r?\n$/, '');
 		}

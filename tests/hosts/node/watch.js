@@ -38,10 +38,14 @@ export function watchDoorbell(abio, driver, pump) {
 
 const libc = koffi.load(null);
 const close = libc.func('int close(int fd)');
-const socketpairOf = libc.func('int socketpair(int domain, int type, int protocol, _Out_ int *fds)');
+const socketpairOf = libc.func(
+	'int socketpair(int domain, int type, int protocol, _Out_ int *fds)',
+);
 
 function socketpair() {
-	const AF_UNIX = 1, SOCK_STREAM = 1, SOCK_CLOEXEC = 0o2000000;
+	const AF_UNIX = 1,
+		SOCK_STREAM = 1,
+		SOCK_CLOEXEC = 0o2000000;
 	const fds = [0, 0];
 	if (socketpairOf(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		throw new Error(`socketpair: errno ${koffi.errno()}`);

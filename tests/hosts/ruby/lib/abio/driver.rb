@@ -104,8 +104,8 @@ module Abio
     # Streams: each is closed after the block, if there is one.
 
     def open(path, access: :READ, flags: [], &block)
-      options = @library.struct(:open_options, access: @library[:"ACCESS_#{access}"],
-                                               flags: flags.sum { |flag| @library[:"OPEN_#{flag}"] })
+      bits = flags.sum { |flag| @library[:"OPEN_#{flag}"] }
+      options = @library.struct(:open_options, access: @library[:"ACCESS_#{access}"], flags: bits)
       stream(run(:open, @id, path, path.bytesize, options).handle, &block)
     end
 

@@ -121,7 +121,9 @@ module Abio
         @memory << memory
         argument["u32"]&.each { |at, number| memory[at, 4] = [number].pack("L<") }
         argument["text"]&.each { |at, text| memory[at, text.bytesize] = text.b }
-        argument["points"]&.each { |at, inner| memory[at, 8] = [value(inner, made).to_i].pack("Q<") }
+        argument["points"]&.each do |at, inner|
+          memory[at, 8] = [value(inner, made).to_i].pack("Q<")
+        end
         made[argument["keep"]] = memory if argument["keep"]
         @named[argument["as"]] = memory if argument["as"]
         memory
