@@ -315,10 +315,9 @@ impl Core {
         }
     }
 
-    /// Whether the driver is closed now.
-    fn try_close(&self) -> bool {
+    fn try_close(&self) -> i32 {
         let _state = self.lock();
-        unsafe { (self.api.driver_close)(self.id) != sys::ABIO_E_BUSY }
+        unsafe { (self.api.driver_close)(self.id) }
     }
 
     fn shut_down(&self) {
@@ -326,22 +325,35 @@ impl Core {
         unsafe { (self.api.driver_shutdown)(self.id) };
     }
 
-    /// Closes the driver when there is neither a pump nor anybody who holds it.
+    /// Closes the driver when there is neither a pump nor anybody who holds it.  What the system
+    /// may still use then is leaked: memory that waits for a peer's acknowledgement, and all of a
+    /// pinned driver whose last holder is on another thread.
     fn close_now(&self) {
         self.shut_down();
-        while !self.try_close() {
-            let mut event = sys::abio_event::default();
-            let stride = mem::size_of::<sys::abio_event>() as u32;
-            let count =
-                unsafe { (self.api.driver_wait)(self.id, &mut event, stride, 1, LAST_WAIT_NS) };
-            if count <= 0 {
-                // The system still uses memory, as it may until a peer acknowledges: leak it.
-                mem::forget(mem::take(&mut self.lock().entries));
-                unsafe { (self.api.driver_abandon)(self.id) };
-                return;
+        loop {
+            match self.try_close() {
+                // Closed, now or by the pump.
+                0 | sys::ABIO_E_HANDLE => return,
+                sys::ABIO_E_BUSY if self.wait_for_one() => {}
+                _ => break,
             }
-            self.deliver(&mut self.lock(), &event, &mut Vec::new(), &mut Vec::new());
         }
+        mem::forget(mem::take(&mut self.lock().entries));
+        unsafe { (self.api.driver_abandon)(self.id) };
+    }
+
+    fn wait_for_one(&self) -> bool {
+        let mut event = sys::abio_event::default();
+        let stride = mem::size_of::<sys::abio_event>() as u32;
+        let wait = self.api.driver_wait;
+        let count = unsafe { wait(self.id, &mut event, stride, 1, LAST_WAIT_NS) };
+        if count > 0 {
+            let mut state = self.lock();
+            let (mut wakers, mut forgotten) = (Vec::new(), Vec::new());
+            self.deliver(&mut state, &event, &mut wakers, &mut forgotten);
+            drop(state);
+        }
+        count > 0
     }
 }
 
@@ -378,7 +390,7 @@ impl PumpGuard {
                     core.shut_down();
                 }
                 // While it is busy something is still ending, which makes the fd readable.
-                if core.try_close() {
+                if core.try_close() != sys::ABIO_E_BUSY {
                     return;
                 }
             }

@@ -8,7 +8,7 @@ use std::io::{self, SeekFrom};
 use std::task::{Context, Poll};
 use std::{future::Future, pin::Pin, slice};
 
-use futures::ready;
+use futures::{future::poll_fn, ready};
 
 use crate::{sys, Driver, Error, Operation};
 
@@ -52,7 +52,7 @@ impl Io {
     }
 
     /// Starts `abio_fill_buf`: waits until there is something to read, and takes nothing.
-    pub fn start_fill(&self) -> io::Result<Operation> {
+    fn start_fill(&self) -> io::Result<Operation> {
         self.start(|api, io, token| unsafe { (api.fill_buf)(io, 0, token) })
     }
 
@@ -141,6 +141,10 @@ const TRY_WRITE: u64 = 1;
 /// What the buffers over a file hold.
 const BUFFER: u32 = 64 * 1024;
 
+fn is_canceled(error: &io::Error) -> bool {
+    Error::code_of(error) == Some(sys::ABIO_E_CANCELED)
+}
+
 /// Ready with the operation's value, once there is one; the slot is empty then.
 fn poll_slot(slot: &mut Option<Operation>, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
     match slot {
@@ -199,9 +203,11 @@ impl Stream {
             if self.filling.is_none() {
                 self.filling = Some(self.io.start_fill()?);
             }
-            // A fill that was cancelled for a seek which then was given up is begun again.
-            if ready!(self.poll_filled(cx))? == Some(0) {
-                break;
+            match ready!(self.poll_filled(cx)) {
+                Ok(Some(0)) => break,
+                // It was cancelled for a seek that then was given up: again.
+                Err(error) if is_canceled(&error) => {}
+                result => result.map(drop)?,
             }
         }
         Poll::Ready(Ok(self.seen()))
@@ -217,7 +223,7 @@ impl Stream {
         self.filling.is_some()
     }
 
-    /// The end of a fill in flight: how much there is, or nothing when it was cancelled.
+    /// The end of a fill in flight, and how much there is.
     fn poll_filled(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<usize>>> {
         let event = match &mut self.filling {
             None => return Poll::Ready(Ok(None)),
@@ -233,9 +239,6 @@ impl Stream {
                 };
                 Poll::Ready(Ok(Some(self.view.length)))
             }
-            Err(error) if Error::code_of(&error) == Some(sys::ABIO_E_CANCELED) => {
-                Poll::Ready(Ok(None))
-            }
             Err(error) => Poll::Ready(Err(error)),
         }
     }
@@ -245,7 +248,18 @@ impl Stream {
         if let Some(operation) = &self.filling {
             operation.cancel();
         }
-        self.poll_filled(cx).map_ok(drop)
+        match ready!(self.poll_filled(cx)) {
+            Err(error) if !is_canceled(&error) => Poll::Ready(Err(error)),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Cancels a read that a dropped future has left in flight, and tells how it ended: by
+    /// `ABIO_E_CANCELED`, or with so many bytes, which are there for the next.
+    pub async fn cancel_read(&mut self) -> Option<io::Result<usize>> {
+        self.filling.as_ref()?.cancel();
+        let filled = poll_fn(|cx| self.poll_filled(cx)).await;
+        Some(filled.map(|count| count.unwrap_or_default()))
     }
 
     /// The first `count` bytes of the view are done with.

@@ -5,9 +5,10 @@ mod common;
 use std::future::Future;
 use std::io::SeekFrom;
 use std::pin::Pin;
+use std::sync::mpsc::{channel, Sender};
 use std::task::{Context, Poll};
 
-use abio::{Driver, Listener, OpenOptions, Stream};
+use abio::{Driver, Listener, OpenOptions, OwnedBuf, Stream};
 use common::{library, on_each_runtime, pair, path, pattern, Random};
 use futures::future::{poll_fn, FutureExt};
 use futures::task::noop_waker;
@@ -173,33 +174,35 @@ fn a_file_keeps_its_position_through_drops() {
     });
 }
 
+/// Tells when it is freed.
+struct Watched(Vec<u8>, Sender<usize>);
+
+unsafe impl OwnedBuf for Watched {
+    fn as_mut_ptr(&mut self) -> *mut u8 {
+        self.0.as_mut_ptr()
+    }
+
+    fn filled(&self) -> usize {
+        self.0.len()
+    }
+
+    fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+
+    unsafe fn set_filled(&mut self, count: usize) {
+        self.0.set_len(count);
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.1.send(self.0.as_ptr() as usize).unwrap();
+    }
+}
+
 #[test]
 fn owned_memory_outlives_the_future_that_had_it() {
-    use abio::OwnedBuf;
-    use std::sync::mpsc::{channel, Sender};
-
-    /// Tells when it is freed.
-    struct Watched(Vec<u8>, Sender<usize>);
-    unsafe impl OwnedBuf for Watched {
-        fn as_mut_ptr(&mut self) -> *mut u8 {
-            self.0.as_mut_ptr()
-        }
-        fn filled(&self) -> usize {
-            self.0.len()
-        }
-        fn capacity(&self) -> usize {
-            self.0.capacity()
-        }
-        unsafe fn set_filled(&mut self, count: usize) {
-            self.0.set_len(count);
-        }
-    }
-    impl Drop for Watched {
-        fn drop(&mut self) {
-            self.1.send(self.0.as_ptr() as usize).unwrap();
-        }
-    }
-
     on_each_runtime(|driver| async move {
         let (mut client, mut server) = pair(&driver).await;
         let (freed, freeing) = channel();
@@ -264,10 +267,10 @@ fn a_connection_that_nobody_took_is_closed() {
         server.write_all(b"hello").await.unwrap();
         server.shutdown().await.unwrap();
         let (mut here, mut there) = (String::new(), String::new());
-        let both = futures::future::join(
-            one.read_to_string(&mut here),
-            other.read_to_string(&mut there),
-        );
+        let both = async {
+            let _ = one.read_to_string(&mut here).await;
+            let _ = other.read_to_string(&mut there).await;
+        };
         let patience = std::time::Duration::from_secs(20);
         tokio::time::timeout(patience, both)
             .await
@@ -310,5 +313,32 @@ fn the_end_of_the_runtime_ends_what_waits() {
             tokio::pin!(read);
             assert!(matches!(read.poll(&mut cx), Poll::Ready(Err(_))));
         }
+    }
+}
+
+/// Whoever is last closes the driver.  Where that is not allowed, its memory is not freed either.
+#[test]
+fn memory_in_flight_is_freed_after_the_driver_or_never() {
+    for elsewhere in [false, true] {
+        let (freed, freeing) = channel();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let streams = runtime.block_on(async {
+            let driver = Driver::pinned(library()).unwrap();
+            let (mut client, server) = pair(&driver).await;
+            let buffer = Watched(Vec::with_capacity(4096), freed.clone());
+            assert!(client.read_owned(buffer).now_or_never().is_none());
+            (client, server)
+        });
+        drop(runtime);
+        assert!(freeing.try_recv().is_err());
+        match elsewhere {
+            // This thread lives, so the driver is still its own.
+            true => std::thread::spawn(move || drop(streams)).join().unwrap(),
+            false => drop(streams),
+        }
+        assert_eq!(freeing.try_recv().is_ok(), !elsewhere);
     }
 }
