@@ -134,10 +134,10 @@
  * LIMITS
  * A transfer is clamped to 0x7ffff000 bytes, on a file to 1 MiB, and answers the short count; the
  * exact and all forms go on.  An array of abio_iovec is clamped to 1024.  On a stream one read and
- * one write may be in flight at a time, of whatever form; a second is ABIO_E_BUSY.  Operations at
- * an offset, datagrams, accepts, flushes and waits for readiness are unlimited.  Nothing blocks but
- * abio_driver_wait.  Out of memory or descriptors is a code, and every object can still be used or
- * closed.
+ * one write may be in flight at a time, of whatever form; a second is ABIO_E_BUSY, also while the
+ * event of one that was cancelled is not delivered.  Operations at an offset, datagrams, accepts,
+ * flushes and waits for readiness are unlimited.  Nothing blocks but abio_driver_wait.  Out of
+ * memory or descriptors is a code, and every object can still be used or closed.
  *
  * VERSIONS AND TABLES
  * A program built against this header works with every later release of the same soname.  Numbers
@@ -1314,7 +1314,9 @@ int32_t abio_close(abio_io io, uint32_t flags, uint64_t token);
  *
  * Asks every operation in flight under this driver, or on this io, that carries `token` to end.  A
  * request, not a result: each still ends in its one terminal event, with ABIO_E_CANCELED, or with
- * its own result if that came first; `progress` counts what was moved.
+ * its own result if that came first; `progress` counts what was moved.  Until that event was
+ * delivered the operation is in flight: its direction is taken, and a start there answers
+ * ABIO_E_BUSY.
  * Opening, connecting, resolving and timers are cancelled through the driver.
  * Returns how many operations were asked; 0 when none was in flight, or all had been asked before.
  *

@@ -1080,7 +1080,8 @@ pub struct abio_api_table {
     /// Asks every operation in flight under this driver, or on this io, that carries `token` to
     /// end.  A request, not a result: each still ends in its one terminal event, with
     /// ABIO_E_CANCELED, or with its own result if that came first; `progress` counts what was
-    /// moved.
+    /// moved.  Until that event was delivered the operation is in flight: its direction is taken,
+    /// and a start there answers ABIO_E_BUSY.
     /// Opening, connecting, resolving and timers are cancelled through the driver.
     /// Returns how many operations were asked; 0 when none was in flight, or all had been asked
     /// before.

@@ -85,7 +85,7 @@ static void destroy(struct object *object)
 {
 	check(object->fd < 0 && list_empty(&object->operations));
 	check(!list_linked(&object->in_inbox));
-	/* They have ended; the event that shows a view of it is still on its way to the host. */
+	/* They have ended; their events are still on the way to the host. */
 	if (object->reader != NULL)
 		object->reader->object = NULL;
 	if (object->writer != NULL)

@@ -49,12 +49,12 @@ static void give_back(struct operation *operation)
 	list_append(&driver->spare, &operation->node.link);
 }
 
-/* The event of one that shows a view has reached the host. */
-static void end_showing(struct operation *operation)
+/* The event of one that kept its side has reached the host. */
+static void leave_side(struct operation *operation)
 {
 	struct object *object = operation->object;
 
-	if (!operation->shows || object == NULL)
+	if (!operation->keeps_side || object == NULL)
 		return;
 	if (object->reader == operation)
 		object->reader = NULL;
@@ -74,7 +74,7 @@ static void consumed(struct event_node *node)
 {
 	struct operation *operation = container_of(node, struct operation, node);
 
-	end_showing(operation);
+	leave_side(operation);
 	bring_home(operation);
 	give_back(operation);
 }
@@ -83,6 +83,7 @@ static void lingers(struct event_node *node)
 {
 	struct operation *operation = container_of(node, struct operation, node);
 
+	leave_side(operation);
 	bring_home(operation);
 	list_append(&operation->driver->lingering, &operation->node.link);
 }
@@ -225,12 +226,35 @@ static void leave(struct operation *operation)
 		check(operation->driver->in_flight > 0);
 		operation->driver->in_flight--;
 	}
-	if (object == NULL || operation->shows)
+	if (object == NULL || operation->keeps_side)
 		return;
 	if (object->reader == operation)
 		object->reader = NULL;
 	if (object->writer == operation)
 		object->writer = NULL;
+}
+
+/*
+ * One that was cancelled has ended on some backends within the call, on others it ends when the
+ * kernel says so.  The host finds its side taken until it has the event, on all of them.  What has
+ * ended waits for nothing, and nothing waits for it.
+ */
+static void keep_side(struct operation *operation)
+{
+	struct object *object = operation->object;
+
+	/* An object that goes first knows those that it must tell by its two sides. */
+	if (!operation->canceled || operation->inner || object == NULL ||
+	    (object->reader != operation && object->writer != operation))
+		return;
+	operation->keeps_side = true;
+	operation->abort = NULL;
+	if (operation->side < SIDE_WRITE ||
+	    (operation_event(operation)->flags & ABIO_EVENT_VIEW) != 0)
+		return;
+	operation->resume = NULL;
+	operation->parked = true;
+	operation->offset = UINT64_MAX;
 }
 
 static void let_go(struct request *request, int64_t result)
@@ -282,6 +306,7 @@ void operation_finish(struct operation *operation, int64_t result)
 		return;
 	}
 	operation->finished = true;
+	keep_side(operation);
 	leave(operation);
 	event = operation_event(operation);
 	operation->node.consumed = operation->lingers ? lingers : consumed;

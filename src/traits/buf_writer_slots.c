@@ -77,7 +77,7 @@ static void grant(struct operation *operation)
 	writer->reserved = buf_writer_room(writer);
 	event->data = (uint64_t)(uintptr_t)(writer->data + writer->end);
 	event->flags |= ABIO_EVENT_VIEW;
-	operation->shows = true;
+	operation->keeps_side = true;
 	operation_finish(operation, writer->reserved);
 }
 

@@ -77,7 +77,7 @@ static void show(struct operation *operation, int64_t result)
 		result = inbuf_left(object);
 		event->data = (uint64_t)(uintptr_t)inbuf_data(object);
 		event->flags |= ABIO_EVENT_VIEW;
-		operation->shows = !operation->inner;
+		operation->keeps_side = !operation->inner;
 	}
 	operation_finish(operation, result);
 }

@@ -69,7 +69,7 @@ static void show(struct operation *operation, uint8_t *place, uint32_t room)
 
 	event->data = (uint64_t)(uintptr_t)place;
 	event->flags |= ABIO_EVENT_VIEW;
-	operation->shows = true;
+	operation->keeps_side = true;
 	operation->parked = true;
 	operation->offset = UINT64_MAX;
 	operation_finish(operation, room);

@@ -58,6 +58,63 @@ static void an_unsubmitted_read_can_be_cancelled(struct test *t)
 	assert_int_equal(abio_try_read(reader, data, 10, 0), 3);
 }
 
+static void a_cancelled_read_is_in_flight_until_the_host_has_its_event(struct test *t)
+{
+	abio_io reader;
+	int peer = test_reader(t, &reader);
+	char *data = test_memory(t, 10);
+
+	for (uint32_t submitted = 0; submitted < 2; submitted++) {
+		uint64_t token = test_read(t, reader, data, 10);
+
+		if (submitted != 0)
+			test_quiet(t);
+		assert_int_equal(abio_cancel(reader, token), 1);
+		assert_int_equal(abio_read(reader, data, 10, 0, token + 1), ABIO_E_BUSY);
+		assert_int_equal(abio_try_read(reader, data, 10, 0), ABIO_E_BUSY);
+		assert_int_equal(test_result(t, token), ABIO_E_CANCELED);
+	}
+	test_send(peer, "abc", 3);
+	assert_int_equal(test_result(t, test_read(t, reader, data, 10)), 3);
+}
+
+static void a_cancelled_write_is_in_flight_until_the_host_has_its_event(struct test *t)
+{
+	abio_io writer;
+	int peer = test_writer(t, &writer);
+	uint64_t stuffed;
+	uint64_t token;
+	char *got;
+
+	test_make_small(test_fd_of(writer));
+	stuffed = test_stuff(writer);
+	token = START(t, abio_write, writer, "never", 5, 0);
+	test_quiet(t);
+	assert_int_equal(abio_cancel(writer, token), 1);
+	assert_int_equal(abio_write(writer, "nor", 3, 0, token + 1), ABIO_E_BUSY);
+	assert_int_equal(abio_try_write(writer, "this", 4, 0), ABIO_E_BUSY);
+	assert_int_equal(abio_shutdown(writer, 0, token + 1), ABIO_E_BUSY);
+	assert_int_equal(abio_put(writer, "ab", 2), 2);
+	assert_int_equal(test_result(t, token), ABIO_E_CANCELED);
+	token = START(t, abio_write, writer, "cd", 2, 0);
+	got = test_memory(t, stuffed + 4);
+	test_pull(t, peer, got, stuffed + 4);
+	assert_int_equal(test_result(t, token), 2);
+	assert_memory_equal(got + stuffed, "abcd", 4);
+}
+
+static void the_event_of_a_cancelled_read_may_come_when_its_object_is_gone(struct test *t)
+{
+	abio_io reader;
+	uint64_t token;
+
+	test_reader(t, &reader);
+	token = test_read(t, reader, test_memory(t, 10), 10);
+	assert_int_equal(abio_cancel(reader, token), 1);
+	assert_int_equal(abio_release(reader), 0);
+	assert_int_equal(test_result(t, token), ABIO_E_CANCELED);
+}
+
 static void a_finished_read_is_not_cancelled(struct test *t)
 {
 	abio_io reader;
@@ -557,6 +614,9 @@ static void cancelled_file_reads_end_once_each(struct test *t)
 static const struct test_case cases[] = {
 	STREAMS(cancelling_a_waiting_read_eats_nothing),
 	STREAMS(an_unsubmitted_read_can_be_cancelled),
+	STREAMS(a_cancelled_read_is_in_flight_until_the_host_has_its_event),
+	STREAMS(a_cancelled_write_is_in_flight_until_the_host_has_its_event),
+	CASE(the_event_of_a_cancelled_read_may_come_when_its_object_is_gone),
 	STREAMS(a_finished_read_is_not_cancelled),
 	STREAMS(a_cancelled_read_exact_continues_where_it_was),
 	STREAMS(a_cancelled_write_all_counts_what_went),
