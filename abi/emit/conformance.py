@@ -13,31 +13,32 @@ from typing import Any
 from . import cases, recipes
 from .model import Description, Function
 
-ABOUT = (
-    "For every row make a fresh set of handles, make the call, and compare.  In words: call the "
-    "function with its `good` arguments, the row's `handle` and the row's one `change` of an "
-    "`argument`, at the place `where` says.  Good arguments are numbers or: "
-    "handle (the row's), driver (the live driver), also_io and also_buffer (another live handle), "
-    "user (NULL), tables (one pointer to a table of the trait Object with no slots), memory (one "
-    "byte or more, zero-terminated), array:S and struct:S (one S; of a struct, size set and the "
-    "rest zero), out:T and events (memory to be filled).  "
-    "As data: make the handles in `needs` by `recipes` (what those need first; a step `call` must "
-    "answer >= 0; a step `finish` waits for the event with the token and without MORE, whose result "
-    "must be >= 0, and keeps its handle `as` a name), then call with `arguments`.  Each is a "
-    "number (0 for a pointer: NULL), a string: the handle of that name, `memory`: a pointer "
-    "to so many zero bytes with these written in: `u32` [offset, value], `text` [offset, ASCII], "
-    "`points` [offset, the memory whose address is written]; after the call the u64 at its start "
-    "is kept as `keep`; or a pointer `inside` the memory named by `as`, at an `offset`.  "
-    "A function stands at `offset` in the table that abio_api(0) returns (0: it is abio_api itself) "
-    "and takes `types`.  "
-    "What must come: `code`, where `refused` is true; anything but `code`, where it is false; "
-    "the `text` at the pointer returned; a table of at least `head.size` bytes (u32 at 0) and of "
-    "`head.trait` (u32 at 8); NULL, where `null` is true.  "
-    "Where the answer is negative, no memory of the caller may have been written.  "
-    "Memory must live until the driver is closed.  Afterwards, by `kinds`: shut each driver down "
-    "and wait on it until its close is not ABIO_E_BUSY; release each io and buffer until that is "
-    "refused.  Files are made in the current directory."
-)
+ABOUT = [
+    "Every row is one call.  Make a fresh set of handles, make the call, compare, end the handles.",
+    "In words: call `function` with its `good` arguments, the row's `handle` and the row's one "
+    "`change` of an `argument`, at the place `where` says.  Good arguments are numbers or: handle "
+    "(the row's), driver (the live driver), also_io and also_buffer (another live handle), user "
+    "(NULL), tables (one pointer to a table of the trait Object with no slots), memory (one byte or "
+    "more, zero-terminated), array:S and struct:S (one S; of a struct, size set and the rest zero), "
+    "out:T and events (memory to be filled).",
+    "As data, first: make the handles in `needs` by `recipes`, what those need before them.  A step "
+    "`call` must answer >= 0; a step `finish` waits on that driver for the event with the token and "
+    "without MORE, whose result must be >= 0, and keeps its handle `as` a name.",
+    "Then: the function stands at `offset` in the table that abio_api(0) returns (0: it is abio_api "
+    "itself), takes `types` and gives a `result`.",
+    "An argument is a number (0 for a pointer: NULL); or a string, the handle of that name; or "
+    "`memory`, a pointer to so many zero bytes with these written in: `u32` [offset, value], `text` "
+    "[offset, ASCII], `points` [offset, the memory whose address is written]; or a pointer `inside` "
+    "the memory that another argument named by `as`, at an `offset`.  With `keep` the u64 at its "
+    "start is a handle of that name after a call that was not refused.",
+    "What must come: `code`, where `refused` is true; anything but `code`, where it is false; the "
+    "`text` at the pointer returned; a table of at least `head.size` bytes (u32 at 0) and of "
+    "`head.trait` (u32 at 8); NULL, where `null` is true.  Where the answer is negative, no memory "
+    "of the caller may have been written.",
+    "At the end, by `kinds`, drivers first: shut each down and wait on it until its close is not "
+    "ABIO_E_BUSY; release each io and buffer until that is refused.  Memory must live until then.  "
+    "Files are made in the current directory.",
+]
 
 TABLE_HEAD = 16
 SLOT = 8

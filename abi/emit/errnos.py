@@ -188,5 +188,7 @@ def own(desc: Description) -> list[tuple[int, str, str, str]]:
                 raise Bad(
                     f"constants {group.group}.{value.name}", "has no class in abi/emit/errnos.py"
                 )
-            found.append((value.number, group.prefix + value.name, kind, value.text))
+            # What users are told; behind a semicolon stands what only programmers want to know.
+            phrase = value.text.split(";")[0]
+            found.append((value.number, group.prefix + value.name, kind, phrase))
     return found

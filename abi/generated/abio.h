@@ -227,13 +227,10 @@ enum {
 	/* the handle was made before fork and belongs to the parent process */
 	ABIO_E_FORKED = -4114,
 	ABIO_E_WRONG_THREAD = -4115, /* the driver is pinned to another thread that is alive */
-	/* this object does not have that trait or slot, or this build not that version */
+	/* this object, or this build, cannot do that; abio_query tells what an object can */
 	ABIO_E_UNSUPPORTED = -4116,
 	ABIO_E_TOO_NEW = -4117, /* a struct has a non-zero field this library does not know */
-	/*
-	 * an argument is out of its documented range; found by the library, never the kernel's
-	 * EINVAL
-	 */
+	/* an argument is out of its range; found by the library, never the kernel's EINVAL */
 	ABIO_E_ARGUMENT = -4118,
 	/*
 	 * that direction already has an operation, or the object is in use; never the kernel's
@@ -1389,8 +1386,9 @@ int32_t abio_info(abio_io io, struct abio_io_info *info);
  * Opens a file.  `path` is `length` bytes (1 to 4095) without a zero byte; a relative one is of the
  * directory that the process has when the system looks it up.
  * A regular file, block device or directory becomes an ABIO_KIND_FILE; a FIFO or character device
- * an ABIO_KIND_PIPE.  A FIFO opens at once: for reading without a writer, for writing without a
- * reader it fails with -ENXIO.
+ * an ABIO_KIND_PIPE.  Its traits are those of the kind, whatever the access: a write to what was
+ * opened for reading alone ends in -EBADF.  A FIFO opens at once: for reading without a writer, for
+ * writing without a reader it fails with -ENXIO.
  * The event brings the io in `handle` (ABIO_EVENT_HANDLE), its result is 0.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.

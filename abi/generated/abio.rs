@@ -31,11 +31,11 @@ pub const ABIO_E_CLOSED: i32 = -4113;
 pub const ABIO_E_FORKED: i32 = -4114;
 /// the driver is pinned to another thread that is alive
 pub const ABIO_E_WRONG_THREAD: i32 = -4115;
-/// this object does not have that trait or slot, or this build not that version
+/// this object, or this build, cannot do that; abio_query tells what an object can
 pub const ABIO_E_UNSUPPORTED: i32 = -4116;
 /// a struct has a non-zero field this library does not know
 pub const ABIO_E_TOO_NEW: i32 = -4117;
-/// an argument is out of its documented range; found by the library, never the kernel's EINVAL
+/// an argument is out of its range; found by the library, never the kernel's EINVAL
 pub const ABIO_E_ARGUMENT: i32 = -4118;
 /// that direction already has an operation, or the object is in use; never the kernel's EBUSY
 pub const ABIO_E_BUSY: i32 = -4119;
@@ -1095,8 +1095,9 @@ pub struct abio_api_table {
     /// Opens a file.  `path` is `length` bytes (1 to 4095) without a zero byte; a relative one is
     /// of the directory that the process has when the system looks it up.
     /// A regular file, block device or directory becomes an ABIO_KIND_FILE; a FIFO or character
-    /// device an ABIO_KIND_PIPE.  A FIFO opens at once: for reading without a writer, for writing
-    /// without a reader it fails with -ENXIO.
+    /// device an ABIO_KIND_PIPE.  Its traits are those of the kind, whatever the access: a write
+    /// to what was opened for reading alone ends in -EBADF.  A FIFO opens at once: for reading
+    /// without a writer, for writing without a reader it fails with -ENXIO.
     /// The event brings the io in `handle` (ABIO_EVENT_HANDLE), its result is 0.
     pub open: unsafe extern "C" fn(driver: abio_driver, path: *const c_void, length: u32, options: *const abio_open_options, token: u64) -> i32,
     /// Connects a stream socket to an IPv4, IPv6 or Unix address.
