@@ -106,18 +106,18 @@ def check_inside(checks: Checks) -> None:
     triplet = subprocess.run(["dpkg-architecture", "-qDEB_HOST_MULTIARCH"], capture_output=True,
                              text=True, check=True).stdout.strip()
     with support.scratch("deb") as work:
-        checks.run("dpkg installs them", lambda: dpkg("--install", *archives()))
-        checks.run("Python imports it", lambda: python_works(work))
+        checks.run("dpkg installs them", dpkg, "--install", *archives())
+        checks.run("Python imports it", python_works, work)
         for lua in LUAS:
-            checks.run(f"{lua} requires it", lambda lua=lua: lua_works(work, lua))
-        checks.run("luajit does without the C module", lambda: luajit_works_by_its_ffi(work))
-        checks.run("the pages are there, and every file is whole", lambda: pages_are_there(work))
+            checks.run(f"{lua} requires it", lua_works, work, lua)
+        checks.run("luajit does without the C module", luajit_works_by_its_ffi, work)
+        checks.run("the pages are there, and every file is whole", pages_are_there, work)
         copy = installcheck.Copy("", f"/usr/lib/{triplet}/pkgconfig", work)
         installcheck.check_copy(checks, copy, "libabio-dev")
         checks.run("the library cannot go while others need it",
-                   lambda: others_hold_the_library(work))
-        checks.run("dpkg removes them", lambda: dpkg("--purge", *reversed(PACKAGES)))
-        checks.run("nothing is left", lambda: nothing_is_left(work))
+                   others_hold_the_library, work)
+        checks.run("dpkg removes them", dpkg, "--purge", *reversed(PACKAGES))
+        checks.run("nothing is left", nothing_is_left, work)
 
 
 def main() -> int:
@@ -132,7 +132,7 @@ def main() -> int:
     checks.run("the list of symbols is the contract", symbols_are_the_contract)
     argv = ["/usr/bin/python3", "-B", str(Path(__file__).resolve()), INSIDE]
     checks.run("the checks on an overlay were made",
-               lambda: support.count_on_overlay(checks, argv, clean(Path("/root"))))
+               support.count_on_overlay, checks, argv, clean(Path("/root")))
     if "--readme" in sys.argv:
         readme.check(checks)
     return checks.close()

@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -286,8 +287,8 @@ def any_language_loads_it(copy: Copy) -> None:
 
 
 def check_copy(checks: Checks, copy: Copy, label: str) -> None:
-    def add(name: str, function: object, *words: object) -> None:
-        checks.run(f"{label}: {name}", lambda: function(copy, *words))  # type: ignore[operator]
+    def add(name: str, function: Callable[..., object], *words: object) -> None:
+        checks.run(f"{label}: {name}", function, copy, *words)
 
     add("the library is installed under its version", library_is_versioned)
     add("pkg-config tells the version", pkg_config_tells_the_version)
@@ -353,21 +354,21 @@ def an_install_without_room_fails(folder: Path) -> None:
 
 def check_ours(checks: Checks, folder: Path) -> None:
     checks.run("each directory is as given, and uninstall leaves what is not ours",
-               lambda: directories_are_as_given(folder))
-    checks.run("an install that cannot write fails", lambda: an_install_without_room_fails(folder))
+               directories_are_as_given, folder)
+    checks.run("an install that cannot write fails", an_install_without_room_fails, folder)
     places = [
         ("staged", f"{folder}/root", "/usr", "/usr/lib/x86_64-linux-gnu"),
         ("in its place", "", f"{folder}/opt", f"{folder}/opt/lib"),
     ]
     for label, destdir, prefix, libdir in places:
         words = [f"DESTDIR={destdir}", f"PREFIX={prefix}", f"libdir={libdir}"]
-        checks.run(f"{label}: it installs", lambda: support.make("install", *words) and None)
+        checks.run(f"{label}: it installs", support.make, "install", *words)
         work = folder / f"work-{prefix.strip('/').replace('/', '-')}"
         work.mkdir()
         check_copy(checks, Copy(destdir, f"{libdir}/pkgconfig", work), label)
-        checks.run(f"{label}: it uninstalls", lambda: support.make("uninstall", *words) and None)
+        checks.run(f"{label}: it uninstalls", support.make, "uninstall", *words)
         left = files(Path(destdir or prefix))
-        checks.run(f"{label}: nothing is left", lambda: equal(left, set(), "files"))
+        checks.run(f"{label}: nothing is left", equal, left, set(), "files")
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
 /*
  * A program, C and C++, that has names of its own which are those inside the library and inside
- * liburing: neither must take the other's.  It prints the file it is given, and the library's version.
+ * liburing: neither must take the other's.  It prints the file it is given, and the library's
+ * version.
  */
 #include <abio.h>
 #include <stdio.h>
@@ -72,7 +73,8 @@ int main(int count, char **words)
 	abi.size = sizeof(abi);
 	if (count != 2 || abio_abi_info(&abi) < 0 || abio_driver_create(NULL, &driver) < 0)
 		return 2;
-	if (await(driver, abio_open(driver, words[1], (uint32_t)strlen(words[1]), NULL, 1), &event) < 0)
+	if (await(driver, abio_open(driver, words[1], (uint32_t)strlen(words[1]), NULL, 1),
+		  &event) < 0)
 		return 3;
 	file = event.handle;
 	length = await(driver, abio_read(file, text, sizeof(text), 0, 2), &event);

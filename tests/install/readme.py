@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import installcheck
@@ -40,7 +41,7 @@ def do(line: str, **more: str) -> None:
 
 def c_program() -> str:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return re.findall(r"^```c\n(.*?)^```$", text, re.M | re.S)[0]
+    return str(re.findall(r"^```c\n(.*?)^```$", text, re.M | re.S)[0])
 
 
 def hello_works(static: bool) -> None:
@@ -70,17 +71,17 @@ def binding_works(argv: list[str], program: str, **more: str) -> None:
 
 def check_c(checks: Checks, lines: list[str]) -> None:
     for line in lines:
-        checks.run(line, lambda line=line: do(line))
-    checks.run("the program of the README builds and runs", lambda: hello_works(False))
-    checks.run("it builds and runs with the library inside", lambda: hello_works(True))
+        checks.run(line, do, line)
+    checks.run("the program of the README builds and runs", hello_works, False)
+    checks.run("it builds and runs with the library inside", hello_works, True)
     checks.run("the description is where pkg-config says", data_is_there)
-    checks.run("make uninstall", lambda: do("make uninstall"))
-    checks.run("without it there is no program", lambda: fails(lambda: hello_works(False)))
+    checks.run("make uninstall", do, "make uninstall")
+    checks.run("without it there is no program", fails, hello_works, False)
 
 
-def fails(what: object) -> None:
+def fails(what: Callable[..., object], *words: object) -> None:
     try:
-        what()  # type: ignore[operator]
+        what(*words)
     except Failed:
         return
     raise Failed("succeeded")
@@ -91,12 +92,12 @@ def check_debian(checks: Checks, lines: list[str]) -> None:
     (CLONE / "build").mkdir(exist_ok=True)
     shutil.copytree(ROOT / "build/deb", CLONE / "build/deb", dirs_exist_ok=True)
     for line in lines[1:]:
-        checks.run(line, lambda line=line: do(line))
-    checks.run("the program of the README builds and runs", lambda: hello_works(False))
-    checks.run("Python imports it", lambda: binding_works(["/usr/bin/python3"], installcheck.PYTHON))
-    checks.run("Lua requires it", lambda: binding_works(["lua5.4"], installcheck.LUA))
+        checks.run(line, do, line)
+    checks.run("the program of the README builds and runs", hello_works, False)
+    checks.run("Python imports it", binding_works, ["/usr/bin/python3"], installcheck.PYTHON)
+    checks.run("Lua requires it", binding_works, ["lua5.4"], installcheck.LUA)
     names = "libabio0 libabio-dev python3-abio lua-abio"
-    checks.run("apt-get removes them", lambda: do(f"apt-get purge -y {names}"))
+    checks.run("apt-get removes them", do, f"apt-get purge -y {names}")
 
 
 def check_pip(checks: Checks, lines: list[str]) -> None:
@@ -112,23 +113,23 @@ def check_pip(checks: Checks, lines: list[str]) -> None:
     before = checks.skipped
     checks.run("there is a package index", there)
     for line in lines if checks.skipped == before else ():
-        checks.run(line, lambda line=line: do(line, PATH=path))
+        checks.run(line, do, line, PATH=path)
         checks.run("Python imports it",
-                   lambda: binding_works([f"{venv}/bin/python"], installcheck.PYTHON))
+                   binding_works, [f"{venv}/bin/python"], installcheck.PYTHON)
 
 
 def check_lua(checks: Checks, lines: list[str]) -> None:
     do("make install")
     number = run(["luarocks", "config", "lua_version"], CLONE, environment()).strip()
-    checks.run(lines[0], lambda: do(lines[0]))
+    checks.run(lines[0], do, lines[0])
     checks.run(f"Lua {number} requires it",
-               lambda: binding_works([f"lua{number}"], installcheck.LUA))
+               binding_works, [f"lua{number}"], installcheck.LUA)
     do("luarocks remove abio")
     checks.run("removed, it is not found",
-               lambda: fails(lambda: binding_works([f"lua{number}"], installcheck.LUA)))
-    checks.run(lines[1], lambda: do(lines[1]))
+               fails, binding_works, [f"lua{number}"], installcheck.LUA)
+    checks.run(lines[1], do, lines[1])
     lua = lines[1].rpartition("LUA=")[2]
-    checks.run(f"{lua} requires it", lambda: binding_works([lua], installcheck.LUA))
+    checks.run(f"{lua} requires it", binding_works, [lua], installcheck.LUA)
 
 
 def check_inside(checks: Checks) -> None:
@@ -151,7 +152,7 @@ def check(checks: Checks) -> None:
     checks.run("README: make deb", deb_is_what_was_done)
     argv = ["/usr/bin/python3", "-B", str(Path(__file__).resolve()), INSIDE]
     checks.run("README: the commands were given on an overlay",
-               lambda: support.count_on_overlay(checks, argv, environment()))
+               support.count_on_overlay, checks, argv, environment())
 
 
 def main() -> int:

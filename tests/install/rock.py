@@ -70,11 +70,11 @@ def main() -> int:
             support.make("install", f"DESTDIR={folder}/stage", "PREFIX=/usr", "libdir=/lib")
         for number in NUMBERS if not checks.skipped else ():
             checks.run(f"luarocks makes it for Lua {number}",
-                       lambda n=number: luarocks_makes_it(clone, folder, n))
+                       luarocks_makes_it, clone, folder, number)
             for lua in (f"lua{number}", *(["luajit"] if number == "5.1" else [])):
                 checks.run(f"it works in {lua}",
-                           lambda n=number, lua=lua: works(folder, n, lua, folder / "stage/lib"))
-            checks.run(f"luarocks removes it for Lua {number}", lambda n=number: goes(folder, n))
+                           works, folder, number, lua, folder / "stage/lib")
+            checks.run(f"luarocks removes it for Lua {number}", goes, folder, number)
     return checks.close()
 
 

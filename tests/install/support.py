@@ -29,9 +29,12 @@ class Checks:
     def __init__(self) -> None:
         self.passed = self.failed = self.skipped = 0
 
-    def run(self, name: str, check: Callable[[], None]) -> None:
+    def run(
+        self, name: str, check: Callable[..., object], *words: object, **settings: object
+    ) -> None:
+        """check(*words, **settings) has passed when it returns."""
         try:
-            check()
+            check(*words, **settings)
         except Skipped as reason:
             self.skipped += 1
             print(f"skip - {name}: {reason}", flush=True)

@@ -49,10 +49,14 @@ PLACES: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
 }
 
 
+def agrees(found: Callable[[], object], wanted: Callable[[], object]) -> None:
+    equal(found(), wanted(), "version")
+
+
 def main() -> int:
     checks = Checks()
     for name, (found, wanted) in PLACES.items():
-        checks.run(f"{name} says the same", lambda f=found, w=wanted: equal(f(), w(), "version"))
+        checks.run(f"{name} says the same", agrees, found, wanted)
 
     def differs() -> None:
         try:

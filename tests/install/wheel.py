@@ -262,20 +262,22 @@ def main() -> int:
             nothing_else_is_there(bare["place"])
 
         checks.run("it carries the library beside the extensions", build)
-        checks.run("it says its version and what it needs", lambda: check_metadata(unpacked))
+        checks.run("it says its version and what it needs", check_metadata, unpacked)
         checks.run("building without tools says what is missing",
-                   lambda: building_without_tools_says_so(clone, folder))
+                   building_without_tools_says_so, clone, folder)
         checks.run("pip installs it from a fresh copy, and removes it",
-                   lambda: pip_installs_it(clone, folder))
+                   pip_installs_it, clone, folder)
         checks.run("a bare place has no compiler and no liburing", furnish)
+        if checks.failed:
+            return checks.close()
         for backend in ("", "epoll"):
             label = backend or "the backend chosen"
             checks.run(f"it works there ({label})",
-                       lambda b=backend: the_wheel_works_there(bare["place"], b))
+                       the_wheel_works_there, bare["place"], backend)
         checks.run("without its library it says so",
-                   lambda: without_its_library_it_says_so(bare["place"]))
+                   without_its_library_it_says_so, bare["place"])
         checks.run("a C program works there with the installed library",
-                   lambda: a_c_program_works_there(bare["place"], folder))
+                   a_c_program_works_there, bare["place"], folder)
     return checks.close()
 
 

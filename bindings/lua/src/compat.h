@@ -24,8 +24,8 @@
 
 #undef luaL_newlib
 #undef luaL_setmetatable
-#define luaL_newlib(L, functions) (lua_newtable(L), luaL_register(L, NULL, functions))
-#define luaL_setmetatable(L, name) (luaL_getmetatable(L, name), (void)lua_setmetatable(L, -2))
+#define luaL_newlib(L, functions)      (lua_newtable(L), luaL_register(L, NULL, functions))
+#define luaL_setmetatable(L, name)     (luaL_getmetatable(L, name), (void)lua_setmetatable(L, -2))
 #define lua_setiuservalue(L, index, n) lua_setfenv(L, index)
 #define lua_getiuservalue(L, index, n) lua_getfenv(L, index)
 
