@@ -22,6 +22,14 @@
 
 #define VIEW_PRIVATE UINT32_MAX /* index of a view that is not the pool's */
 
+/* Bytes from `start` to `end`, and where they stand.  None: no bytes. */
+struct span {
+	uint8_t *data;
+	struct view *view; /* NULL: memory of a class */
+	uint32_t start;
+	uint32_t end;
+};
+
 struct view {
 	struct event_node node;
 	struct driver *driver;
@@ -31,6 +39,8 @@ struct view {
 	/* Of a private one: what to do when it ended, instead of freeing it. */
 	void (*ended)(struct view *view);
 	void *owner;
+	/* While an inbuf holds it: the bytes that come behind its own. */
+	struct span behind;
 };
 
 struct pool {

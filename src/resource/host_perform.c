@@ -296,8 +296,8 @@ void host_finish(struct host *host, struct request *request, int64_t result, uin
 	}
 	if (ends) {
 		/* The host's memory is the host's again. */
-		if (host->as_buf_read.try_fill_buf != NULL && inbuf_ahead(host->object) == 0)
-			inbuf_drop(host->object);
+		if (host->as_buf_read.try_fill_buf != NULL)
+			inbuf_drop_shown(host->object);
 		host->closed = true;
 		driver->hosts--;
 	}

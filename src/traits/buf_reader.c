@@ -343,8 +343,8 @@ static int32_t ready_now(struct object *object, uint32_t interest)
 static int32_t seek_relative(struct object *self, int64_t offset, uint32_t flags, uint64_t token)
 {
 	struct buf_reader *reader = reader_of(self);
-	int64_t end = inbuf_left(self) > 0 ? self->inbuf->end : reader->window;
-	int64_t start = inbuf_left(self) > 0 ? self->inbuf->start : reader->window;
+	int64_t end = inbuf_left(self) > 0 ? self->inbuf->first.end : reader->window;
+	int64_t start = inbuf_left(self) > 0 ? self->inbuf->first.start : reader->window;
 	struct operation *operation;
 	uint64_t position;
 	int32_t error;

@@ -30,50 +30,31 @@ bool inbuf_share(struct object *object, struct object *other)
 	return true;
 }
 
-static bool stays_with_class(const struct inbuf *inbuf)
+/* Of memory that the class is told of when it is consumed. */
+static bool stays_with_class(const struct inbuf *inbuf, const struct span *span)
 {
-	return inbuf->view == NULL && inbuf->owner != NULL && inbuf->owner->class->consumed != NULL;
+	return span->view == NULL && inbuf->owner != NULL && inbuf->owner->class->consumed != NULL;
 }
 
-/* Two pieces in one view; NULL without memory. */
-static struct view *join(struct driver *driver, const uint8_t *first, uint32_t first_length,
-			 const uint8_t *second, uint32_t second_length)
+/* The place behind all views: memory of the class, or nothing. */
+static struct span *last_of(struct inbuf *inbuf)
 {
-	struct view *both = view_private(driver, first_length + second_length);
+	struct span *span = &inbuf->first;
 
-	if (both == NULL)
-		return NULL;
-	memcpy(both->data, first, first_length);
-	memcpy(both->data + first_length, second, second_length);
-	return both;
-}
-
-/* What a copy gave back came first: what was read meanwhile comes behind it. */
-static void show_behind(struct object *object, const uint8_t *data, uint32_t length)
-{
-	uint32_t first = inbuf_left(object);
-	struct view *both = join(object->driver, inbuf_data(object), first, data, length);
-
-	if (both == NULL)
-		return;
-	inbuf_consume(object, first);
-	inbuf_take(object, both, first + length);
+	while (span->view != NULL)
+		span = &span->view->behind;
+	return span;
 }
 
 void inbuf_show(struct object *object, uint8_t *data, uint32_t length)
 {
 	struct inbuf *inbuf = object->inbuf;
+	struct span *last = last_of(inbuf);
 
-	if (inbuf_left(object) > 0) {
-		show_behind(object, data, length);
-		return;
-	}
-	check(inbuf != NULL && inbuf_left(object) == 0 && inbuf->view == NULL);
-	inbuf->data = data;
-	if (!stays_with_class(inbuf))
+	check(span_left(last) == 0);
+	*last = (struct span){ .data = data, .end = length };
+	if (!stays_with_class(inbuf, last))
 		poison_begin(data, length);
-	inbuf->start = 0;
-	inbuf->end = length;
 }
 
 /*
@@ -96,144 +77,157 @@ static struct view *make_room(struct view *view, uint32_t length)
 
 void inbuf_take(struct object *object, struct view *view, uint32_t length)
 {
+	struct span *last;
+
 	view = make_room(view, length);
-	inbuf_show(object, view->data, length);
-	object->inbuf->view = view;
+	last = last_of(object->inbuf);
+	view->behind = *last;
+	*last = (struct span){ .data = view->data, .view = view, .end = length };
 	if (view->index != VIEW_PRIVATE)
 		view->driver->pool->held++;
 }
 
-static struct view *detach(struct inbuf *inbuf)
+/* The view leaves, and what was behind it takes its place. */
+static struct view *unlink_view(struct span *span)
 {
-	struct view *view = inbuf->view;
+	struct view *view = span->view;
 
-	if (inbuf->view == NULL && inbuf->owner != NULL && !stays_with_class(inbuf))
-		poison_hide(inbuf->data, (inbuf->end + POISON_UNIT - 1) & ~(POISON_UNIT - 1));
-	inbuf->view = NULL;
-	inbuf->start = 0;
-	inbuf->end = 0;
-	if (view != NULL && view->index != VIEW_PRIVATE)
+	*span = view->behind;
+	if (view->index != VIEW_PRIVATE)
 		view->driver->pool->held--;
 	return view;
 }
 
+static void clear_shown(struct inbuf *inbuf, struct span *span)
+{
+	if (inbuf->owner != NULL && !stays_with_class(inbuf, span))
+		poison_hide(span->data, (span->end + POISON_UNIT - 1) & ~(POISON_UNIT - 1));
+	*span = (struct span){ 0 };
+}
+
+static void drop_first(struct inbuf *inbuf)
+{
+	if (inbuf->first.view != NULL)
+		view_end(unlink_view(&inbuf->first));
+	else
+		clear_shown(inbuf, &inbuf->first);
+}
+
 struct view *inbuf_give(struct object *object, uint8_t **data, uint32_t *length)
 {
-	check(inbuf_left(object) > 0 && object->inbuf->view != NULL);
+	check(inbuf_left(object) > 0 && object->inbuf->first.view != NULL);
 	*data = inbuf_data(object);
 	*length = inbuf_left(object);
-	return detach(object->inbuf);
+	return unlink_view(&object->inbuf->first);
 }
 
 uint32_t inbuf_ahead(const struct object *object)
 {
 	const struct inbuf *inbuf = object->inbuf;
+	const struct span *span;
+	uint32_t ahead = 0;
 
-	if (inbuf_left(object) == 0 || stays_with_class(inbuf) || inbuf->owner != object)
+	if (inbuf == NULL || inbuf->owner != object)
 		return 0;
-	return inbuf_left(object);
+	for (span = &inbuf->first; span->view != NULL; span = &span->view->behind)
+		ahead += span_left(span);
+	return stays_with_class(inbuf, span) ? ahead : ahead + span_left(span);
 }
 
 void inbuf_drop(struct object *object)
 {
-	struct view *view = object->inbuf == NULL ? NULL : detach(object->inbuf);
+	struct inbuf *inbuf = object->inbuf;
 
-	if (view != NULL)
-		view_end(view);
+	if (inbuf == NULL)
+		return;
+	while (inbuf->first.view != NULL)
+		drop_first(inbuf);
+	drop_first(inbuf);
+}
+
+void inbuf_drop_shown(struct object *object)
+{
+	struct inbuf *inbuf = object->inbuf;
+
+	if (inbuf != NULL && inbuf->owner == object)
+		clear_shown(inbuf, last_of(inbuf));
 }
 
 int32_t inbuf_consume(struct object *object, uint32_t count)
 {
 	struct inbuf *inbuf = object->inbuf;
-	struct view *view;
 
 	check(count <= inbuf_left(object));
 	if (count == 0)
 		return 0;
-	inbuf->start += count;
-	if (stays_with_class(inbuf))
+	inbuf->first.start += count;
+	if (stays_with_class(inbuf, &inbuf->first))
 		return inbuf->owner->class->consumed(inbuf->owner, count);
-	if (inbuf->start < inbuf->end)
-		return 0;
-	view = detach(inbuf);
-	if (view != NULL)
-		view_end(view);
+	if (span_left(&inbuf->first) == 0)
+		drop_first(inbuf);
 	return 0;
 }
 
-/*
- * Somebody read ahead meanwhile, through another handle of the same stream: what is there comes
- * behind, as far as there is memory for it.
- */
-static struct view *merge(struct object *object, struct view *view, uint32_t *start, uint32_t *end)
-{
-	uint32_t first = *end - *start;
-	uint32_t second = inbuf_left(object);
-	struct view *both = join(view->driver, view->data + *start, first, inbuf_data(object),
-				 second);
-
-	if (both == NULL) {
-		inbuf_drop(object);
-		return view;
-	}
-	inbuf_consume(object, second);
-	view_end(view);
-	*start = 0;
-	*end = first + second;
-	return both;
-}
-
+/* Somebody may have read ahead meanwhile, through another handle of the same stream: later. */
 void inbuf_unread(struct object *object, struct view *view, uint32_t start, uint32_t end)
 {
+	struct inbuf *inbuf = object->inbuf;
+
 	check(view->index == VIEW_PRIVATE && start < end);
-	if (inbuf_left(object) > 0)
-		view = merge(object, view, &start, &end);
-	inbuf_take(object, view, end);
-	object->inbuf->start = start;
+	view->behind = inbuf->first;
+	inbuf->first = (struct span){ view->data, view, start, end };
+}
+
+static uint32_t read_span(struct object *object, uint8_t *data, uint64_t room)
+{
+	uint32_t left = inbuf_left(object);
+	uint32_t part = room < left ? (uint32_t)room : left;
+
+	memcpy(data, inbuf_data(object), part);
+	inbuf_consume(object, part);
+	return part;
 }
 
 int64_t inbuf_read(struct object *object, const struct abio_iovec *iovecs, uint32_t count)
 {
 	int64_t moved = 0;
 
-	for (uint32_t i = 0; i < count && inbuf_left(object) > 0; i++) {
-		uint32_t left = inbuf_left(object);
-		uint32_t part = iovecs[i].length < left ? (uint32_t)iovecs[i].length : left;
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t done = 0;
 
-		if (part == 0)
-			continue;
-		memcpy(iovecs[i].base, inbuf_data(object), part);
-		inbuf_consume(object, part);
-		moved += part;
+		while (done < iovecs[i].length && inbuf_left(object) > 0)
+			done += read_span(object, (uint8_t *)iovecs[i].base + done,
+					  iovecs[i].length - done);
+		moved += (int64_t)done;
 	}
 	return moved;
 }
 
 void inbuf_end(struct object *object)
 {
-	struct inbuf *inbuf = object->inbuf;
+	struct span *span = object->inbuf == NULL ? NULL : &object->inbuf->first;
 
-	if (inbuf != NULL && inbuf->view != NULL && inbuf->view->index != VIEW_PRIVATE)
-		view_end(detach(inbuf));
+	while (span != NULL && span->view != NULL) {
+		if (span->view->index == VIEW_PRIVATE)
+			span = &span->view->behind;
+		else
+			view_end(unlink_view(span));
+	}
 }
 
 void inbuf_destroy(struct object *object)
 {
 	struct inbuf *inbuf = object->inbuf;
-	struct view *view;
 
-	object->inbuf = NULL;
 	if (inbuf == NULL)
 		return;
 	/* Memory of its class goes with it. */
-	if (inbuf->owner == object && inbuf->view == NULL)
-		detach(inbuf);
+	inbuf_drop_shown(object);
 	if (inbuf->owner == object)
 		inbuf->owner = NULL;
-	if (--inbuf->references > 0)
-		return;
-	view = detach(inbuf);
-	if (view != NULL)
-		view_end(view);
-	platform_release(inbuf);
+	if (--inbuf->references == 0) {
+		inbuf_drop(object);
+		platform_release(inbuf);
+	}
+	object->inbuf = NULL;
 }

@@ -74,7 +74,7 @@ static int32_t receive_stream(struct object *self, uint64_t token)
 		return PLATFORM_NO_MEMORY;
 	operation->abort = paused_abort;
 	operation_accept(operation, SIDE_READ);
-	if (inbuf_left(self) > 0)
+	while (inbuf_left(self) > 0)
 		post_ahead(operation);
 	arm(operation);
 	return 0;
