@@ -130,16 +130,16 @@ static void answer_waiting(struct buf_reader *reader, int64_t result)
 		start_filling(reader);
 }
 
-/* A relative seek was worked out before this much was read ahead. */
-static void go_on_seeking(struct buf_reader *reader)
+/* A relative seek was worked out before `result` bytes were read ahead. */
+static void go_on_seeking(struct buf_reader *reader, int64_t result)
 {
 	struct request *request = reader->seeking;
 
 	reader->seeking = NULL;
 	if (request == NULL)
 		return;
-	if (request->code == REQUEST_SEEK && request->flags == ABIO_SEEK_CURRENT)
-		request->offset -= inbuf_left(request->object);
+	if (request->code == REQUEST_SEEK && request->flags == ABIO_SEEK_CURRENT && result > 0)
+		request->offset -= (uint64_t)result;
 	adapter_perform(request);
 }
 
@@ -154,7 +154,7 @@ static void finish_closing(struct buf_reader *reader)
 
 static void go_on(struct buf_reader *reader, int64_t result)
 {
-	go_on_seeking(reader);
+	go_on_seeking(reader, result);
 	answer_reader(reader, result);
 	answer_waiting(reader, result);
 	if (reader->closing != NULL)
@@ -339,19 +339,41 @@ static int32_t ready_now(struct object *object, uint32_t interest)
 	return bits_now(reader_of(object), interest);
 }
 
+static struct span here(const struct object *self)
+{
+	uint32_t window = reader_of(self)->window;
+
+	if (inbuf_left(self) > 0)
+		return self->inbuf->first;
+	return (struct span){ .start = window, .end = window };
+}
+
+static void move(struct object *self, const struct span *now, int64_t offset)
+{
+	/* What a copy gave back stands elsewhere. */
+	if (now->view != NULL) {
+		inbuf_consume(self, (uint32_t)offset);
+		return;
+	}
+	inbuf_drop(self);
+	if (now->start + offset < now->end) {
+		show(reader_of(self), now->end);
+		inbuf_consume(self, (uint32_t)(now->start + offset));
+	}
+}
+
 /* Where the new position lies in the buffer nobody is asked. */
 static int32_t seek_relative(struct object *self, int64_t offset, uint32_t flags, uint64_t token)
 {
-	struct buf_reader *reader = reader_of(self);
-	int64_t end = inbuf_left(self) > 0 ? self->inbuf->first.end : reader->window;
-	int64_t start = inbuf_left(self) > 0 ? self->inbuf->first.start : reader->window;
+	struct span now = here(self);
+	int64_t back = now.view == NULL ? now.start : 0;
 	struct operation *operation;
 	uint64_t position;
 	int32_t error;
 
 	if (self->reader != NULL || self->writer != NULL)
 		return ABIO_E_BUSY;
-	if (offset < -start || offset > end - start || reader->filling)
+	if (offset < -back || offset > span_left(&now) || reader_of(self)->filling)
 		return self->class->seek->seek(self, ABIO_SEEK_CURRENT, offset, flags, token);
 	error = self->class->seek->stream_position(self, &position);
 	if (error < 0)
@@ -360,11 +382,7 @@ static int32_t seek_relative(struct object *self, int64_t offset, uint32_t flags
 	if (operation == NULL)
 		return PLATFORM_NO_MEMORY;
 	operation_accept(operation, SIDE_BOTH);
-	inbuf_drop(self);
-	if (start + offset < end) {
-		show(reader, (uint32_t)end);
-		inbuf_consume(self, (uint32_t)(start + offset));
-	}
+	move(self, &now, offset);
 	operation_finish(operation, (int64_t)position + offset);
 	return 0;
 }

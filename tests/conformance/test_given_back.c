@@ -270,7 +270,89 @@ static void the_driver_goes_before_they_are_read(struct test *t)
 		both(t, way);
 }
 
+/* ---- a buffered reader that seeks ------------------------------------------------------------ */
+
+/* A reader over a file has given SMALL bytes: BEFORE to the host, the rest to a copy, and has them
+ * back from that. */
+#define SMALL  100u
+#define BEFORE 30u
+
+static abio_io file_given_back(struct test *t, const uint8_t *sent)
+{
+	abio_io file = test_file(t, test_path(t), ABIO_OPEN_CREATE, 0);
+	abio_io reader;
+	abio_io sink = full_sink(t);
+	uint64_t token;
+
+	assert_int_equal(test_result(t, START(t, abio_write_at_all, file, sent, ALL, 0, 0)), ALL);
+	assert_int_equal(abio_buf_reader(file, SMALL, 0, &reader), 0);
+	test_own(t, reader);
+	assert_int_equal(filled_show(t, reader).result, SMALL);
+	assert_int_equal(abio_consume(reader, BEFORE), 0);
+	token = START(t, abio_copy, reader, sink, UINT64_MAX, 0);
+	assert_int_equal(abio_cancel(reader, token), 1);
+	assert_int_equal(test_finish(t, token).progress, 0);
+	return reader;
+}
+
+static void expect_at(struct test *t, abio_io reader, const uint8_t *sent, uint32_t position,
+		      uint32_t length)
+{
+	uint8_t *data = test_memory(t, length);
+	uint64_t at;
+
+	assert_int_equal(abio_stream_position(reader, &at), 0);
+	assert_int_equal(at, position);
+	assert_int_equal(filled_read_exact(t, reader, data, length), length);
+	assert_memory_equal(data, sent + position, length);
+}
+
+static int64_t seek_by(struct test *t, abio_io reader, int64_t offset)
+{
+	return test_result(t, START(t, abio_seek_relative, reader, offset, 0));
+}
+
+static void a_reader_seeks_in_what_it_has_back(struct test *t)
+{
+	uint8_t *sent = test_memory(t, ALL);
+	abio_io reader;
+
+	test_fill(sent, ALL, 1);
+	reader = file_given_back(t, sent);
+	assert_int_equal(seek_by(t, reader, 10), 40);
+	expect_at(t, reader, sent, 40, 10);
+	assert_int_equal(seek_by(t, reader, -25), 25);
+	expect_at(t, reader, sent, 25, SMALL);
+}
+
+static void a_reader_seeks_to_the_end_of_what_it_has_back(struct test *t)
+{
+	uint8_t *sent = test_memory(t, ALL);
+	abio_io reader;
+
+	test_fill(sent, ALL, 1);
+	reader = file_given_back(t, sent);
+	assert_int_equal(seek_by(t, reader, SMALL - BEFORE), SMALL);
+	expect_at(t, reader, sent, SMALL, 10);
+	assert_int_equal(seek_by(t, reader, -20), SMALL - 10);
+	expect_at(t, reader, sent, SMALL - 10, ALL - SMALL);
+}
+
+static void a_reader_seeks_past_what_it_has_back(struct test *t)
+{
+	uint8_t *sent = test_memory(t, ALL);
+	abio_io reader;
+
+	test_fill(sent, ALL, 1);
+	reader = file_given_back(t, sent);
+	assert_int_equal(seek_by(t, reader, SMALL), BEFORE + SMALL);
+	expect_at(t, reader, sent, BEFORE + SMALL, SMALL);
+}
+
 static const struct test_case cases[] = {
+	CASE(a_reader_seeks_in_what_it_has_back),
+	CASE(a_reader_seeks_to_the_end_of_what_it_has_back),
+	CASE(a_reader_seeks_past_what_it_has_back),
 	STREAMS(a_try_read_takes_both),
 	STREAMS(the_half_reads_the_same),
 	STREAMS(pieces_of_a_vector_are_filled_across_both),
