@@ -118,12 +118,13 @@ static int32_t readiness_of(int64_t result)
 
 static void answer_waiting(struct buf_reader *reader, int64_t result)
 {
-	bool ready = result > 0 ? inbuf_left(reader->adapter.object) > 0
-				: result != ABIO_E_CANCELED;
+	bool some = inbuf_left(reader->adapter.object) > 0; /* maybe given back by a copy */
+	bool ready = some || (result <= 0 && result != ABIO_E_CANCELED);
 	struct list *link;
 
 	while (ready && (link = list_take(&reader->waiting)) != NULL)
-		request_finish(container_of(link, struct request, link), readiness_of(result));
+		request_finish(container_of(link, struct request, link),
+			       readiness_of(some ? 1 : result));
 	/* Somebody else's read took it all, or somebody else was cancelled. */
 	if (!list_empty(&reader->waiting) && !reader->filling && reader->adapter.read == NULL &&
 	    reader->closing == NULL)
