@@ -9,9 +9,9 @@
  * nothing behind it, for ever, when work arrives during a run: so it is cleared before each enter,
  * and only what the kernel sets after that counts.
  *
- * Invariants: a request is in `pending` (QUEUED), in `submitted` or `cancels` (SUBMITTED), or in
- * `starved` (WAITING); entries are filled at submission, never earlier, so a request that has not
- * been submitted can be taken back without the kernel; nothing here closes a descriptor.
+ * Invariants: a request is in `pending` (QUEUED), in `submitted` or `cancels` (SUBMITTED, or HELD),
+ * or in `starved` (WAITING); entries are filled at submission, never earlier, so a request that has
+ * not been submitted can be taken back without the kernel; nothing here closes a descriptor.
  */
 #include "uring.h"
 
@@ -324,6 +324,14 @@ static int32_t bind_thread(struct driver *driver)
 	return (int32_t)error;
 }
 
+/* What was sent and not acknowledged the kernel only reads, from pages of its own count; and who
+ * was to be told is gone. */
+static void forget_held(const struct list *requests)
+{
+	for (struct list *link = requests->next; link != requests; link = link->next)
+		container_of(link, struct request, link)->held = 0;
+}
+
 /*
  * A thread that ends has the kernel cancel all it submitted, and waits for that; nothing writes to
  * anybody's memory afterwards.  Completions that were posted count, the rest was cancelled.
@@ -339,12 +347,11 @@ static void inherit(struct driver *driver)
 	uring_reap(driver);
 	state->dead = true;
 	list_splice(&state->submitted, &state->cancels);
+	forget_held(&state->submitted);
+	forget_held(&state->pending);
 	while ((link = list_take(&state->submitted)) != NULL) {
 		struct request *request = container_of(link, struct request, link);
 
-		/* What was sent and not acknowledged the kernel only reads, from pages of its own
-		 * count; and who was to be told is gone. */
-		request->held = 0;
 		if (request->code == REQUEST_CLOSE)
 			uring_complete(request, take_back(request) ? sys.close(request->fd) : 0);
 		else

@@ -47,10 +47,16 @@ static inline bool uring_writes_pipe(const struct request *request)
 	return request->code == REQUEST_WRITE && !request->object->class->socket;
 }
 
+/* One that the kernel still sends from outlives its end: it is `submitted` until that is over. */
 static inline void uring_complete(struct request *request, int64_t result)
 {
+	struct uring_state *state = uring_state_of(request->driver);
+	bool held = request->held > 0;
+
 	request->state = REQUEST_IDLE;
 	request->done(request, result);
+	if (held && request->state == REQUEST_HELD)
+		list_append(&state->submitted, &request->link);
 }
 
 /* uring.c: to be submitted with the next turn. */

@@ -185,9 +185,6 @@ static void completed(struct driver *driver, struct request *request, int64_t re
 		uring_complete(request, uring_length(request));
 	else
 		uring_complete(request, result);
-	/* It is still there: who has it waits for the kernel. */
-	if ((flags & IORING_CQE_F_MORE) != 0 && request->state == REQUEST_HELD)
-		list_append(&state->submitted, &request->link);
 }
 
 void uring_reap(struct driver *driver)

@@ -8,11 +8,13 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "compat.h"
 #include "counting.h"
+#include "handle.h"
 #include "harness.h"
 #include "sys.h"
 #include "uring.h"
@@ -457,6 +459,8 @@ struct sender {
 	abio_driver driver;
 	abio_buffer buffer;
 	int fd;
+	int peer;
+	abio_io writer;
 	uint64_t token;
 	int32_t error;
 };
@@ -483,7 +487,41 @@ static void *send_and_end(void *argument)
 	return NULL;
 }
 
-static void the_heir_of_a_dead_thread_gets_the_buffer(struct test *t)
+/* Some has gone and is held, the rest waits for room; ends like that. */
+static void *send_some_and_end(void *argument)
+{
+	struct sender *sender = argument;
+	struct abio_event event;
+
+	sender->error = abio_adopt(sender->driver, sender->fd, ABIO_KIND_AUTO, 0, &sender->writer);
+	if (sender->error == 0)
+		sender->error = abio_write_owned_all(sender->writer, sender->buffer, 0, 0,
+						     sender->token);
+	if (sender->error == 0)
+		sender->error = abio_driver_poll(sender->driver, &event, sizeof(event), 1);
+	return NULL;
+}
+
+/* The same, and the next result is in the ring's queue, where nobody has looked. */
+static void *send_more_and_end(void *argument)
+{
+	struct sender *sender = argument;
+	struct driver *driver = handle_find(sender->driver, HANDLE_DRIVER)->object;
+	struct io_uring *ring = &uring_state_of(driver)->ring;
+
+	send_some_and_end(sender);
+	while (sender->error == 0 && io_uring_cq_ready(ring) == 0) {
+		char taken[65536];
+
+		if (recv(sender->peer, taken, sizeof(taken), 0) <= 0)
+			sender->error = -1;
+		else
+			sys_linux.ring_enter(ring);
+	}
+	return NULL;
+}
+
+static void inherit(struct test *t, void *(*dies)(void *sender))
 {
 	struct sender sender = { .t = t, .token = test_token(t) };
 	struct abio_event event;
@@ -494,17 +532,38 @@ static void the_heir_of_a_dead_thread_gets_the_buffer(struct test *t)
 	test_raw_pair(t, ABIO_KIND_TCP, fds);
 	sender.buffer = pattern(t, LARGE);
 	sender.driver = test_driver(t, 0);
+	sender.peer = fds[0];
+	test_make_small(fds[1]);
 	sender.fd = dup(fds[1]);
 	test_close_fd(t, fds[1]);
-	assert_int_equal(pthread_create(&thread, NULL, send_and_end, &sender), 0);
+	assert_int_equal(pthread_create(&thread, NULL, dies, &sender), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(sender.error, 0);
+	if (sender.writer != 0)
+		test_own(t, sender.writer);
 	test_owed(t, sender.token);
 	assert_true(abio_driver_shutdown(sender.driver) >= 0);
 	event = test_finish_on(t, sender.driver, sender.token);
 	assert_int_equal(event.flags, ABIO_EVENT_BUFFER);
 	assert_int_equal(event.result, ABIO_E_CANCELED);
 	assert_int_equal(state_of(sender.buffer).lent, 0);
+	assert_int_equal(abio_driver_close(sender.driver), 0);
+	test_driver_gone(t, sender.driver);
+}
+
+static void the_heir_of_a_dead_thread_gets_the_buffer(struct test *t)
+{
+	inherit(t, send_and_end);
+}
+
+static void the_heir_gets_the_buffer_of_what_waited(struct test *t)
+{
+	inherit(t, send_some_and_end);
+}
+
+static void the_heir_gets_the_buffer_of_what_was_going_on(struct test *t)
+{
+	inherit(t, send_more_and_end);
 }
 
 static const struct test_case cases[] = {
@@ -522,6 +581,8 @@ static const struct test_case cases[] = {
 	CASE(steady_sending_allocates_nothing),
 	CASE(an_abandoned_driver_leaves_what_is_held),
 	CASE(the_heir_of_a_dead_thread_gets_the_buffer),
+	CASE(the_heir_gets_the_buffer_of_what_waited),
+	CASE(the_heir_gets_the_buffer_of_what_was_going_on),
 };
 
 TEST_MAIN("zero copy", cases)
