@@ -106,13 +106,15 @@ impl Drop for Wrapped {
 pub(crate) async fn owned<T: OwnedBuf>(
     io: &Io,
     memory: T,
-    start: impl FnOnce(&sys::abio_api_table, sys::abio_io, sys::abio_buffer, u64) -> i32,
+    start: impl Fn(&sys::abio_api_table, sys::abio_io, sys::abio_buffer, u64) -> i32,
 ) -> (io::Result<usize>, Option<T>) {
     let wrapped = match Wrapped::new(io.driver(), memory) {
         Ok(wrapped) => wrapped,
         Err((error, memory)) => return (Err(error), Some(memory)),
     };
-    let result = match io.start(|api, io, token| start(api, io, wrapped.buffer, token)) {
+    let buffer = wrapped.buffer;
+    let start = |api: &sys::abio_api_table, io, token| start(api, io, buffer, token);
+    let result = match poll_fn(|cx| io.poll_start(cx, start)).await {
         Ok(operation) => operation.await.map(|event| event.result as usize),
         Err(error) => Err(error),
     };

@@ -21,7 +21,7 @@ use tokio::io::Interest;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::error::error_of;
-use crate::{sys, Library};
+use crate::{sys, Error, Library};
 
 type Api = sys::abio_api_table;
 type Lent = Box<dyn Any + Send>;
@@ -50,6 +50,9 @@ struct Core {
 struct State {
     entries: HashMap<u64, Entry>,
     last_token: u64,
+    /// How many entries are forgotten, and who waits for one of these to end.
+    forgotten: usize,
+    freed: Vec<Waker>,
     /// The pump task runs.
     pumped: bool,
     /// Nobody holds the driver any more.
@@ -141,7 +144,7 @@ impl Driver {
 
     /// Starts an operation: `call` is given the token for it.
     pub(crate) fn start(&self, call: impl FnOnce(&Api, u64) -> i32) -> io::Result<Operation> {
-        self.start_lending((), call).map_err(|(error, ())| error)
+        self.start_in(&mut self.core().lock(), call)
     }
 
     /// The same, with something that is kept until the terminal event: the memory it works on.
@@ -150,24 +153,71 @@ impl Driver {
         lent: T,
         call: impl FnOnce(&Api, u64) -> i32,
     ) -> Result<Operation, (io::Error, T)> {
-        let core = self.core();
-        let mut state = core.lock();
-        let token = state.last_token + 1;
-        if let Err(error) = core.check(call(core.api, token)) {
-            drop(state);
-            return Err((error, lent));
+        let mut state = self.core().lock();
+        match self.start_in(&mut state, call) {
+            Err(error) => Err((error, lent)),
+            Ok(operation) => {
+                let entry = state.entries.get_mut(&operation.token);
+                entry.expect("just made").lent = Some(Box::new(lent));
+                Ok(operation)
+            }
         }
+    }
+
+    fn start_in(
+        &self,
+        state: &mut State,
+        call: impl FnOnce(&Api, u64) -> i32,
+    ) -> io::Result<Operation> {
+        let core = self.core();
+        let token = state.last_token + 1;
+        core.check(call(core.api, token))?;
         state.last_token = token;
-        let entry = Entry {
-            lent: Some(Box::new(lent)),
-            ..Default::default()
-        };
-        state.entries.insert(token, entry);
+        state.entries.insert(token, Entry::default());
         Ok(Operation {
             driver: self.clone(),
             token,
             done: false,
         })
+    }
+
+    /// As `call`, for what needs a direction of a stream: one that is busy with an operation whose
+    /// future was dropped is waited for, as that keeps it until its event has come.
+    pub(crate) fn poll_call(
+        &self,
+        cx: &mut Context<'_>,
+        call: impl FnOnce(&Api) -> i32,
+    ) -> Poll<io::Result<u32>> {
+        let core = self.core();
+        self.poll_free(cx, |_| core.check(call(core.api)))
+    }
+
+    /// As `start`, in the same way.
+    pub(crate) fn poll_start(
+        &self,
+        cx: &mut Context<'_>,
+        call: impl FnOnce(&Api, u64) -> i32,
+    ) -> Poll<io::Result<Operation>> {
+        self.poll_free(cx, |state| self.start_in(state, call))
+    }
+
+    fn poll_free<T>(
+        &self,
+        cx: &mut Context<'_>,
+        call: impl FnOnce(&mut State) -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        let waker = cx.waker().clone();
+        let mut state = self.core().lock();
+        match call(&mut state) {
+            Err(error) if Error::code_of(&error) == Some(sys::ABIO_E_BUSY) => {
+                if state.forgotten == 0 || !state.pumped {
+                    return Poll::Ready(Err(error));
+                }
+                state.freed.push(waker);
+                Poll::Pending
+            }
+            result => Poll::Ready(result),
+        }
     }
 }
 
@@ -209,6 +259,7 @@ impl Operation {
             None => {
                 // The runtime has ended and nobody will poll.
                 entry.forgotten = true;
+                state.forgotten += 1;
                 return Poll::Ready((Err(error_of(core.api, sys::ABIO_E_CLOSED)), None));
             }
         };
@@ -239,7 +290,6 @@ impl Drop for Operation {
         let core = self.driver.core();
         let mut state = core.lock();
         let entry = state.entries.get_mut(&self.token).expect("no such entry");
-        entry.forgotten = true;
         let waker = entry.waker.take();
         let ended = match entry.event {
             Some(event) => {
@@ -247,6 +297,8 @@ impl Drop for Operation {
                 state.entries.remove(&self.token)
             }
             None => {
+                entry.forgotten = true;
+                state.forgotten += 1;
                 unsafe { (core.api.cancel)(core.id, self.token) };
                 None
             }
@@ -309,6 +361,8 @@ impl Core {
         if entry.forgotten {
             self.dispose(event);
             forgotten.extend(state.entries.remove(&event.token));
+            state.forgotten -= 1;
+            wakers.append(&mut state.freed);
         } else {
             entry.event = Some(*event);
             wakers.extend(entry.waker.take());
@@ -404,11 +458,12 @@ impl Drop for PumpGuard {
         let mut state = core.lock();
         state.pumped = false;
         let unheld = state.unheld;
-        let wakers: Vec<_> = state
+        let mut wakers: Vec<_> = state
             .entries
             .values_mut()
             .filter_map(|e| e.waker.take())
             .collect();
+        wakers.append(&mut state.freed);
         drop(state);
         if unheld {
             core.close_now();

@@ -1,13 +1,13 @@
 //! The traits of the specification over the tables of abio, and the downcast through `abio_query`.
 
 use futures::future::poll_fn;
-use std::io::{ErrorKind, IoSlice, SeekFrom};
+use std::io::{IoSlice, SeekFrom};
 use std::mem::MaybeUninit;
 
 use crate::buffers::{lend, owned};
-use crate::stream::Last;
+use crate::stream::{is_for_now, Last};
 use crate::traits::*;
-use crate::{sys, Error, Io, Listener, Operation, Stream};
+use crate::{sys, Io, Listener, Operation, Stream};
 
 /// A trait of the specification as a trait object, and which of abio's tables stands behind it.
 pub trait Facet {
@@ -55,10 +55,7 @@ impl Stream {
 fn non_blocking(result: Result<u32>) -> Result<NonBlocking<usize>> {
     match result {
         Ok(count) => Ok(NonBlocking::Ready(count as usize)),
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(NonBlocking::WouldBlock),
-        Err(error) if Error::code_of(&error) == Some(sys::ABIO_E_BUSY) => {
-            Ok(NonBlocking::WouldBlock)
-        }
+        Err(error) if is_for_now(&error) => Ok(NonBlocking::WouldBlock),
         Err(error) => Err(error),
     }
 }
@@ -204,9 +201,11 @@ impl BufRead for Stream {
 impl BufWrite for Stream {
     fn reserve(&mut self, minimum: usize) -> Async<'_, &mut [MaybeUninit<u8>]> {
         Box::pin(async move {
-            let start = self
-                .io
-                .start(|api, io, token| unsafe { (api.reserve)(io, length(minimum), 0, token) });
+            poll_fn(|cx| self.poll_turn(cx, Last::Written)).await?;
+            let reserve = |api: &sys::abio_api_table, io, token| unsafe {
+                (api.reserve)(io, length(minimum), 0, token)
+            };
+            let start = poll_fn(|cx| self.io.poll_start(cx, reserve)).await;
             let event = start?.await?;
             let (data, count) = (event.data as usize as *mut _, event.result as usize);
             // Safety: the library's, until the next call for this stream, which is borrowed.
@@ -224,22 +223,46 @@ impl BufWrite for Stream {
 impl Stream {
     /// Reads into a buffer of the host's, which comes home in every outcome with what arrived;
     /// only the end of the runtime keeps it.
-    pub async fn read_owned<T: OwnedBuf>(&mut self, buffer: T) -> (Result<usize>, Option<T>) {
-        if let Err(error) = poll_fn(|cx| self.poll_unfill(cx)).await {
+    ///
+    /// A future that is dropped takes the buffer with it, and what the system has put there: who
+    /// must not lose bytes to a `select!` reads by the other traits.
+    pub async fn read_owned<T: OwnedBuf>(&mut self, mut buffer: T) -> (Result<usize>, Option<T>) {
+        let free = async {
+            poll_fn(|cx| self.poll_turn(cx, Last::Read)).await?;
+            poll_fn(|cx| self.poll_unfill(cx)).await
+        };
+        if let Err(error) = free.await {
             return (Err(error), Some(buffer));
         }
-        let before = buffer.filled();
-        let (result, buffer) = owned(&self.io, buffer, |api, io, buffer, token| unsafe {
+        if !self.seen().is_empty() {
+            let count = self.take_into(&mut buffer);
+            return (Ok(count), Some(buffer));
+        }
+        owned(&self.io, buffer, |api, io, buffer, token| unsafe {
             (api.read_owned)(io, buffer, 0, token)
         })
-        .await;
-        let count = buffer.as_ref().map_or(0, |buffer| buffer.filled() - before);
-        self.forget_seen(count);
-        (result, buffer)
+        .await
+    }
+
+    /// What was read ahead already.
+    fn take_into<T: OwnedBuf>(&mut self, buffer: &mut T) -> usize {
+        let filled = buffer.filled();
+        let count = self.seen().len().min(buffer.capacity() - filled);
+        // Safety: there is room for so many behind what is filled.
+        unsafe {
+            let room = buffer.as_mut_ptr().add(filled);
+            room.copy_from_nonoverlapping(self.seen().as_ptr(), count);
+            buffer.set_filled(filled + count);
+        }
+        self.take(count);
+        count
     }
 
     /// Writes all that the buffer holds, without a copy where the system can do that.
     pub async fn write_owned<T: OwnedBuf>(&mut self, buffer: T) -> (Result<usize>, Option<T>) {
+        if let Err(error) = poll_fn(|cx| self.poll_turn(cx, Last::Written)).await {
+            return (Err(error), Some(buffer));
+        }
         owned(&self.io, buffer, |api, io, buffer, token| unsafe {
             (api.write_owned_all)(io, buffer, 0, 0, token)
         })
@@ -277,10 +300,9 @@ impl Seek for Stream {
     fn stream_len(&mut self) -> Async<'_, u64> {
         Box::pin(async move {
             poll_fn(|cx| self.poll_unfill(cx)).await?;
-            let start = self
-                .io
-                .start(|api, io, token| unsafe { (api.stream_len)(io, 0, token) });
-            value(start).await
+            let measure =
+                |api: &sys::abio_api_table, io, token| unsafe { (api.stream_len)(io, 0, token) };
+            value(poll_fn(|cx| self.io.poll_start(cx, measure)).await).await
         })
     }
 }

@@ -51,9 +51,14 @@ impl Io {
         self.driver.start(|api, token| call(api, self.id, token))
     }
 
-    /// Starts `abio_fill_buf`: waits until there is something to read, and takes nothing.
-    fn start_fill(&self) -> io::Result<Operation> {
-        self.start(|api, io, token| unsafe { (api.fill_buf)(io, 0, token) })
+    /// Starts one that needs a direction, see `Driver::poll_call`.
+    pub(crate) fn poll_start(
+        &self,
+        cx: &mut Context<'_>,
+        call: impl FnOnce(&sys::abio_api_table, sys::abio_io, u64) -> i32,
+    ) -> Poll<io::Result<Operation>> {
+        self.driver
+            .poll_start(cx, |api, token| call(api, self.id, token))
     }
 
     /// What it offers of a trait (`ABIO_TRAIT_*`), if it has it: `abio_query`.
@@ -145,6 +150,12 @@ const TRIES: u32 = 32;
 /// What the buffers over a file hold.
 const BUFFER: u32 = 64 * 1024;
 
+/// Nothing now, or the direction is busy.
+pub(crate) fn is_for_now(error: &io::Error) -> bool {
+    let busy = Error::code_of(error) == Some(sys::ABIO_E_BUSY);
+    busy || error.kind() == io::ErrorKind::WouldBlock
+}
+
 fn is_canceled(error: &io::Error) -> bool {
     Error::code_of(error) == Some(sys::ABIO_E_CANCELED)
 }
@@ -208,14 +219,16 @@ impl Stream {
             if self.filling.is_none() && self.tries > 0 {
                 self.tries -= 1;
                 match self.try_fill() {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     Ok(()) => break,
+                    Err(error) if is_for_now(&error) => {}
                     Err(error) => return Poll::Ready(Err(error)),
                 }
             }
             if self.filling.is_none() {
                 self.tries = TRIES;
-                self.filling = Some(self.io.start_fill()?);
+                let fill =
+                    |api: &sys::abio_api_table, io, token| unsafe { (api.fill_buf)(io, 0, token) };
+                self.filling = Some(ready!(self.io.poll_start(cx, fill))?);
             }
             match ready!(self.poll_filled(cx)) {
                 Ok(Some(0)) => break,
@@ -320,10 +333,10 @@ impl Stream {
         ready!(self.poll_turn(cx, Last::Written))?;
         let length = data.len().min(i32::MAX as usize) as u32;
         loop {
-            let put = |api: &sys::abio_api_table, io| unsafe {
-                (api.put)(io, data.as_ptr().cast(), length)
-            };
-            match self.io.call(put) {
+            let id = self.io.id;
+            let put =
+                |api: &sys::abio_api_table| unsafe { (api.put)(id, data.as_ptr().cast(), length) };
+            match ready!(self.io.driver.poll_call(cx, put)) {
                 Ok(count) => return Poll::Ready(Ok(count as usize)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(self.poll_flushed(cx))?
@@ -363,13 +376,13 @@ impl Stream {
         }
         if self.closing.is_none() {
             let one_way = !self.io.has(sys::ABIO_TRAIT_READ);
-            let start = self.io.start(|api, io, token| unsafe {
+            let end = |api: &sys::abio_api_table, io, token| unsafe {
                 match one_way {
                     true => (api.close)(io, 0, token),
                     false => (api.shutdown)(io, 0, token),
                 }
-            });
-            match start {
+            };
+            match ready!(self.io.poll_start(cx, end)) {
                 Ok(operation) => self.closing = Some(operation),
                 // A file has no other end.
                 Err(error) if error.kind() == io::ErrorKind::Unsupported => {
@@ -430,15 +443,16 @@ impl Stream {
         if let Seek::Wanted(to) = self.seek {
             ready!(self.poll_unfill(cx))?;
             self.view = NOTHING;
-            self.seek = Seek::Idle;
             let (whence, offset) = match to {
                 SeekFrom::Start(offset) => (sys::ABIO_SEEK_START, offset as i64),
                 SeekFrom::Current(offset) => (sys::ABIO_SEEK_CURRENT, offset),
                 SeekFrom::End(offset) => (sys::ABIO_SEEK_END, offset),
             };
-            let start = self
-                .io
-                .start(|api, io, token| unsafe { (api.seek)(io, whence, offset, 0, token) });
+            let seek = |api: &sys::abio_api_table, io, token| unsafe {
+                (api.seek)(io, whence, offset, 0, token)
+            };
+            let start = ready!(self.io.poll_start(cx, seek));
+            self.seek = Seek::Idle;
             self.seek = Seek::Moving(start?);
         }
         if let Seek::Moving(operation) = &mut self.seek {

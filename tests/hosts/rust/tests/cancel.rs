@@ -231,6 +231,62 @@ fn owned_memory_outlives_the_future_that_had_it() {
 }
 
 #[test]
+fn a_direction_that_a_dropped_future_left_busy_is_waited_for() {
+    use abio::traits::{BufRead, BufWrite, Split};
+    on_each_runtime(|driver| async move {
+        let (mut client, mut server) = pair(&driver).await;
+        for round in 0..20_u8 {
+            assert!(client
+                .read_owned(Vec::with_capacity(10))
+                .now_or_never()
+                .is_none());
+            match round % 3 {
+                0 => assert!(client.read_u8().now_or_never().is_none()),
+                1 => assert!(client.has_data_left().now_or_never().is_none()),
+                _ => assert!(client
+                    .read_owned(Vec::with_capacity(10))
+                    .now_or_never()
+                    .is_none()),
+            }
+            // Once a fill was accepted the others have ended: no dropped buffer takes what comes.
+            let ended = loop {
+                assert!(client.read_u8().now_or_never().is_none());
+                match client.cancel_read().await {
+                    Some(ended) => break ended,
+                    None => tokio::task::yield_now().await,
+                }
+            };
+            assert!(ended.is_err());
+            server.write_all(&[round]).await.unwrap();
+            server.flush().await.unwrap();
+            assert_eq!(client.read_u8().await.unwrap(), round);
+        }
+        assert!(client.read_u8().now_or_never().is_none());
+        let (mut reader, mut writer) = Split::split(client).unwrap();
+        server.write_all(b"for the half").await.unwrap();
+        server.flush().await.unwrap();
+        let mut text = [0; 12];
+        reader.read_exact(&mut text).await.unwrap();
+        assert_eq!(&text, b"for the half");
+
+        // Nobody reads, so these cannot end by themselves.
+        let large = vec![b'x'; 20_000_000];
+        assert!(poll_at_most(20, writer.write_owned(large)).await.is_none());
+        assert!(writer
+            .write_all(&vec![b'y'; 300_000])
+            .now_or_never()
+            .is_none());
+        assert!(writer.reserve(1000).now_or_never().is_none());
+        assert!(writer.reserve(1000).now_or_never().is_none());
+        drop((reader, writer));
+        let mut all = Vec::new();
+        server.read_to_end(&mut all).await.unwrap();
+        let sent = all.iter().take_while(|byte| **byte == b'x').count();
+        assert!(sent < 20_000_000 && all[sent..].iter().all(|byte| *byte == b'y'));
+    });
+}
+
+#[test]
 fn a_connection_for_an_accept_that_was_given_up_is_the_next_ones_or_closed() {
     on_each_runtime(|driver| async move {
         let listener = Listener::bind(&driver, "127.0.0.1:0".parse().unwrap()).unwrap();
