@@ -58,8 +58,10 @@ static void leave_side(struct operation *operation)
 		return;
 	if (object->reader == operation)
 		object->reader = NULL;
-	if (object->writer == operation)
+	if (object->writer == operation) {
 		object->writer = NULL;
+		outbox_continue(object);
+	}
 }
 
 /* The event that brings the buffer home is the host's now. */

@@ -81,7 +81,8 @@ void inner_read(struct object *object, struct operation *operation, const struct
 void inner_write(struct object *object, struct operation *operation,
 		 const struct abio_iovec *iovecs, uint32_t count,
 		 void (*reply)(struct operation *operation, int64_t result), void *owner);
-/* REQUEST_READY (argument: interest), _FILL, _FLUSH, _SHUTDOWN, _SEEK (whence, offset), _LENGTH.
+/* REQUEST_READY (argument: interest), _FILL, _FLUSH, _SHUTDOWN (0 or SHUTDOWN_IN_TURN), _SEEK
+ * (whence, offset), _LENGTH.
  * `operation->extra` is what object->class->reserve asks for. */
 void inner_ask(struct object *object, struct operation *operation, enum request_code code,
 	       uint32_t argument, uint64_t offset,

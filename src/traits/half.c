@@ -34,8 +34,10 @@ static void closed(struct operation *operation, int64_t result)
 static void ask(struct write_half *half, enum request_code code,
 		void (*reply)(struct operation *operation, int64_t result))
 {
+	uint32_t argument = code == REQUEST_SHUTDOWN ? SHUTDOWN_IN_TURN : 0;
+
 	half->shutting.extra = half->adapter.room;
-	inner_ask(half->adapter.inner, &half->shutting, code, 0, 0, reply, half);
+	inner_ask(half->adapter.inner, &half->shutting, code, argument, 0, reply, half);
 }
 
 /* What cannot be shut down is flushed at least. */
@@ -49,7 +51,8 @@ static void shut(struct operation *operation, int64_t result)
 		closed(operation, result);
 }
 
-/* What the half itself put is out by now; what others put on the object may not be. */
+/* What the half itself put is out by now; what others put on the object may not be, and others may
+ * be writing. */
 static void close_write_half(struct request *request)
 {
 	struct object *object = request->object;
@@ -123,8 +126,9 @@ static int32_t split(struct object *self, abio_io *read_half, abio_io *write_hal
 
 	if (error < 0)
 		return error;
-	/* One stream has read ahead, whichever handle asked for it. */
-	if (!inbuf_share(reader, self)) {
+	/* One stream has read ahead, whichever handle asked for it; and closing the writing half
+	 * may have to wait for who writes then. */
+	if (!inbuf_share(reader, self) || !outbox_reserve(self)) {
 		object_discard(reader);
 		return PLATFORM_NO_MEMORY;
 	}

@@ -6,6 +6,9 @@
  * it, and puts after that go behind the writer: `seal` closes the last block for that.  What
  * reserve lends is the rest of the last block, or a block that gets its place by the commit.
  *
+ * What stands by becomes the writer when the one there is ends, as one that is parked: the turn in
+ * which that ended goes on undisturbed, and nobody else gets in between.
+ *
  * Invariants: taken - gone bytes are in blocks; at most one request is out; no request is out while
  * a writer that is not parked is; the driver counts a non-idle outbox in `background`.
  */
@@ -35,6 +38,7 @@ struct outbox {
 	struct list dirty; /* in driver->dirty */
 	struct list blocks;
 	struct list flushers; /* operations by request.link, in the order of what they wait for */
+	struct list standing; /* operations by request.link that stand by */
 	uint64_t taken;
 	uint64_t gone;
 	int32_t error;
@@ -152,10 +156,16 @@ static struct outbox *outbox_of(struct object *object)
 	list_init(&outbox->dirty);
 	list_init(&outbox->blocks);
 	list_init(&outbox->flushers);
+	list_init(&outbox->standing);
 	list_init(&outbox->request.link);
 	outbox->request.scratch = outbox->scratch;
 	object->outbox = outbox;
 	return outbox;
+}
+
+bool outbox_reserve(struct object *object)
+{
+	return outbox_of(object) != NULL;
 }
 
 /* Flushers whose bytes are gone, or who will never see them gone. */
@@ -255,11 +265,26 @@ void outbox_start_dirty(struct driver *driver)
 		send_next(container_of(link, struct outbox, dirty));
 }
 
+static void promote(struct outbox *outbox)
+{
+	struct object *object = outbox->object;
+	struct list *link = object->writer == NULL ? list_take(&outbox->standing) : NULL;
+
+	if (link == NULL)
+		return;
+	object->writer = container_of(link, struct operation, request.link);
+	object->writer->side = SIDE_WRITE;
+	writer_park(object->writer);
+}
+
 void outbox_continue(struct object *object)
 {
 	struct outbox *outbox = object->outbox;
 
-	if (outbox == NULL || outbox->busy || object->driver == NULL)
+	if (outbox == NULL || object->driver == NULL)
+		return;
+	promote(outbox);
+	if (outbox->busy)
 		return;
 	if (list_empty(&outbox->blocks) && (object->writer == NULL || !object->writer->parked))
 		return;
@@ -276,7 +301,7 @@ void outbox_seal(struct object *object)
 		container_of(outbox->blocks.previous, struct block, link)->sealed = true;
 }
 
-static void flush_abort(struct operation *operation)
+static void waiting_abort(struct operation *operation)
 {
 	list_remove(&operation->request.link);
 	operation_finish(operation, ABIO_E_CANCELED);
@@ -286,8 +311,15 @@ void outbox_wait(struct object *object, struct operation *operation)
 {
 	struct outbox *outbox = object->outbox;
 
-	operation->abort = flush_abort;
+	operation->abort = waiting_abort;
 	list_append(&outbox->flushers, &operation->request.link);
+}
+
+void outbox_stand_by(struct object *object, struct operation *operation)
+{
+	check(object->writer != NULL);
+	operation->abort = waiting_abort;
+	list_append(&object->outbox->standing, &operation->request.link);
 }
 
 void outbox_abort(struct object *object)
@@ -316,7 +348,8 @@ void outbox_destroy(struct object *object)
 
 	if (outbox == NULL)
 		return;
-	check(outbox_idle(object) && list_empty(&outbox->flushers));
+	check(outbox_idle(object) && list_empty(&outbox->flushers) &&
+	      list_empty(&outbox->standing));
 	unreserve(outbox);
 	list_remove(&outbox->dirty);
 	platform_release(outbox);

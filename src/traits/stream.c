@@ -222,6 +222,7 @@ static void shut_down(struct operation *operation)
 {
 	struct object *object = operation->object;
 
+	operation->request.flags = 0;
 	if (object->class->perform != NULL)
 		operation_submit(operation, REQUEST_SHUTDOWN, ended);
 	else
@@ -230,9 +231,17 @@ static void shut_down(struct operation *operation)
 
 int32_t shutdown_begin(struct operation *operation)
 {
-	if (operation->object->writer != NULL)
+	struct object *object = operation->object;
+	bool stands_by = operation->request.flags == SHUTDOWN_IN_TURN && object->outbox != NULL;
+
+	if (object->writer != NULL && !stands_by)
 		return ABIO_E_BUSY;
 	operation->resume = shut_down;
+	if (object->writer != NULL) {
+		operation_accept(operation, SIDE_NONE);
+		outbox_stand_by(object, operation);
+		return 0;
+	}
 	operation_accept(operation, SIDE_WRITE);
 	writer_start(operation);
 	return 0;

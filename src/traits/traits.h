@@ -57,6 +57,11 @@ uint64_t outbox_gone(const struct object *object);
 void outbox_seal(struct object *object);
 /* Lets an operation wait until `operation->offset` bytes are gone. */
 void outbox_wait(struct object *object, struct operation *operation);
+/* Memory for operations that stand by.  False: none. */
+bool outbox_reserve(struct object *object);
+/* An accepted operation becomes the writer, and goes on, when whoever is it has ended: before
+ * anybody else. */
+void outbox_stand_by(struct object *object, struct operation *operation);
 /* The writer ended, or may start: sends what waits. */
 void outbox_continue(struct object *object);
 void outbox_abort(struct object *object);
@@ -82,6 +87,8 @@ void outbox_free_blocks(struct driver *driver);
  * What readiness, flush, shutdown, seek and length do with an operation that is ready to be
  * accepted and has its request's arguments: 0, or a code and nothing was begun.
  */
+#define SHUTDOWN_IN_TURN 1u /* as request.flags: behind another writer, where it can stand by */
+
 int32_t ready_begin(struct operation *operation);
 int32_t flush_begin(struct operation *operation);
 int32_t shutdown_begin(struct operation *operation);
@@ -95,6 +102,8 @@ void flush_rest(struct operation *operation, int32_t error);
 
 /* Starts `operation->resume` now, or parks the writer behind the outbox. */
 void writer_start(struct operation *operation);
+/* Parks it in any case: it goes on with the next turn at the earliest. */
+void writer_park(struct operation *operation);
 /* What was put before it is gone; or was dropped on an error, and then nothing goes out behind the
  * hole. */
 void writer_resume(struct operation *operation);

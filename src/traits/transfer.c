@@ -122,20 +122,26 @@ void writer_resume(struct operation *operation)
 		operation->resume(operation);
 }
 
-void writer_start(struct operation *operation)
+void writer_park(struct operation *operation)
 {
 	struct object *object = operation->object;
 
-	outbox_unreserve(object);
-	if (outbox_idle(object)) {
-		writer_resume(operation);
-		return;
-	}
 	operation->parked = true;
 	operation->abort = parked_abort;
 	operation->offset = outbox_taken(object);
 	outbox_seal(object);
 	outbox_continue(object);
+}
+
+void writer_start(struct operation *operation)
+{
+	struct object *object = operation->object;
+
+	outbox_unreserve(object);
+	if (outbox_idle(object))
+		writer_resume(operation);
+	else
+		writer_park(operation);
 }
 
 static void resume(struct operation *operation)

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "faults.h"
 #include "harness.h"
 #include "object.h"
 #include "request.h"
@@ -248,6 +249,155 @@ static void closing_the_write_half_tells_when_all_is_out(struct test *t)
 	test_receive(h.peer, data, 4);
 	test_pull_end(t, h.peer);
 	assert_int_equal(abio_write(h.writer, "no", 2, 0, 1), ABIO_E_CLOSED);
+}
+
+/* ---- the write half goes while somebody else writes ----------------------------------------- */
+
+#define LARGE (4u << 20)
+
+/* A write on the stream itself that waits for its peer. */
+static uint64_t write_on_the_stream(struct test *t, const struct halves *h, uint8_t *data)
+{
+	uint64_t token;
+
+	test_fill(data, LARGE, 1);
+	token = START(t, abio_write_all, h->io, data, LARGE, 0);
+	test_quiet(t);
+	return token;
+}
+
+static void expect_it_and_the_end(struct test *t, const struct halves *h, uint64_t token)
+{
+	uint8_t *got = test_memory(t, LARGE);
+
+	test_pull(t, h->peer, got, LARGE);
+	assert_pattern(got, LARGE, 1);
+	assert_int_equal(test_result(t, token), LARGE);
+	test_pull_end(t, h->peer);
+}
+
+static void no_memory_from_here_on(void)
+{
+	static const struct fault fault = { FAULT_memory, 1, ENOMEM, true };
+
+	faults_install();
+	faults_plan(&fault);
+}
+
+static void dropping_the_write_half_shuts_down_behind_another_writer(struct test *t)
+{
+	struct halves h = split_stream(t);
+	uint64_t token = write_on_the_stream(t, &h, test_memory(t, LARGE));
+
+	no_memory_from_here_on();
+	assert_int_equal(abio_release(h.writer), 0);
+	test_quiet(t);
+	faults_remove();
+	expect_it_and_the_end(t, &h, token);
+	assert_int_equal(test_result(t, START(t, abio_write, h.io, "no", 2, 0)), -EPIPE);
+}
+
+static void closing_the_write_half_waits_for_another_writer(struct test *t)
+{
+	struct halves h = split_stream(t);
+	uint64_t token = write_on_the_stream(t, &h, test_memory(t, LARGE));
+	uint64_t closing = START(t, abio_close, h.writer, 0);
+
+	test_quiet(t);
+	expect_it_and_the_end(t, &h, token);
+	assert_int_equal(test_result(t, closing), 0);
+}
+
+static void nobody_writes_between_another_writer_and_the_shutdown(struct test *t)
+{
+	struct halves h = split_stream(t);
+	char *data = test_memory(t, LARGE);
+	uint64_t token = write_on_the_stream(t, &h, (uint8_t *)data);
+	uint64_t closing = START(t, abio_close, h.writer, 0);
+
+	test_quiet(t);
+	assert_int_equal(abio_cancel(h.io, token), 1);
+	while (!test_has_come(t, token))
+		;
+	assert_true(abio_try_write(h.io, "no", 2, 0) < 0);
+	assert_int_equal(test_result(t, token), ABIO_E_CANCELED);
+	assert_int_equal(test_result(t, closing), 0);
+	assert_int_equal(test_result(t, START(t, abio_write, h.io, "no", 2, 0)), -EPIPE);
+}
+
+static void both_write_halves_of_a_stream_wait_for_another_writer(struct test *t)
+{
+	struct halves h = split_stream(t);
+	uint64_t token = write_on_the_stream(t, &h, test_memory(t, LARGE));
+	uint64_t closing[2];
+	abio_io reader;
+	abio_io writer;
+
+	assert_int_equal(abio_split(h.io, &reader, &writer), 0);
+	test_own(t, reader);
+	test_own(t, writer);
+	closing[0] = START(t, abio_close, h.writer, 0);
+	closing[1] = START(t, abio_close, writer, 0);
+	test_quiet(t);
+	expect_it_and_the_end(t, &h, token);
+	assert_int_equal(test_result(t, closing[0]), 0);
+	assert_int_equal(test_result(t, closing[1]), 0);
+}
+
+static void a_close_that_waits_for_another_writer_is_canceled(struct test *t)
+{
+	struct halves h = split_stream(t);
+	uint8_t *got = test_memory(t, LARGE);
+	uint64_t token = write_on_the_stream(t, &h, test_memory(t, LARGE));
+	uint64_t closing = START(t, abio_close, h.writer, 0);
+
+	test_quiet(t);
+	assert_int_equal(abio_cancel(t->driver, closing), 1);
+	assert_int_equal(test_result(t, closing), ABIO_E_CANCELED);
+	test_pull(t, h.peer, got, LARGE);
+	assert_int_equal(test_result(t, token), LARGE);
+	assert_int_equal(test_result(t, START(t, abio_write_all, h.io, "on", 2, 0)), 2);
+}
+
+static void the_stream_closes_while_the_write_half_waits(struct test *t)
+{
+	struct halves h = split_stream(t);
+	uint64_t token = write_on_the_stream(t, &h, test_memory(t, LARGE));
+	uint64_t closing[2];
+
+	closing[0] = START(t, abio_close, h.writer, 0);
+	test_quiet(t);
+	closing[1] = START(t, abio_close, h.io, 0);
+	assert_int_equal(test_result(t, token), ABIO_E_CANCELED);
+	assert_int_equal(test_result(t, closing[0]), ABIO_E_CANCELED);
+	assert_int_equal(test_result(t, closing[1]), 0);
+}
+
+static void the_driver_shuts_down_while_the_write_half_waits(struct test *t)
+{
+	struct halves h = split_stream(t);
+
+	write_on_the_stream(t, &h, test_memory(t, LARGE));
+	assert_int_equal(abio_release(h.writer), 0);
+	test_quiet(t);
+	test_driver_end(t, t->driver);
+}
+
+static void the_write_half_waits_for_a_copy(struct test *t)
+{
+	struct halves h = split_stream(t);
+	abio_io source;
+	int from = test_reader(t, &source);
+	char *got = test_memory(t, 4);
+	uint64_t token = START(t, abio_copy, source, h.io, UINT64_MAX, 0);
+
+	test_quiet(t);
+	assert_int_equal(abio_release(h.writer), 0);
+	test_send(from, "data", 4);
+	test_pull(t, h.peer, got, 4);
+	test_close_fd(t, from);
+	assert_int_equal(test_result(t, token), 4);
+	test_pull_end(t, h.peer);
 }
 
 static void dropping_the_read_half_leaves_the_writer_alone(struct test *t)
@@ -744,6 +894,14 @@ static const struct test_case cases[] = {
 	SOCKETS(halves_outlive_the_handle),
 	SOCKETS(dropping_the_write_half_shuts_writing_down),
 	SOCKETS(closing_the_write_half_tells_when_all_is_out),
+	SOCKETS(dropping_the_write_half_shuts_down_behind_another_writer),
+	SOCKETS(closing_the_write_half_waits_for_another_writer),
+	SOCKETS(nobody_writes_between_another_writer_and_the_shutdown),
+	SOCKETS(both_write_halves_of_a_stream_wait_for_another_writer),
+	SOCKETS(a_close_that_waits_for_another_writer_is_canceled),
+	SOCKETS(the_stream_closes_while_the_write_half_waits),
+	SOCKETS(the_driver_shuts_down_while_the_write_half_waits),
+	SOCKETS(the_write_half_waits_for_a_copy),
 	SOCKETS(dropping_the_read_half_leaves_the_writer_alone),
 	SOCKETS(dropping_a_half_cancels_what_it_waits_for),
 	SOCKETS(the_descriptor_goes_with_the_last_half),
