@@ -2948,7 +2948,7 @@ int32_t abio_chain(abio_io io, abio_io next, uint32_t flags, abio_io *chained);
  * The event's result and progress are the number of bytes written.  On error and cancel `progress`
  * is exact, and no byte is lost: what was read and not written is read again by the next read from
  * `io`, and a file's position is behind what was written.  abio_cancel finds it by the driver and
- * by `io`.
+ * by `io`, not by `sink`.
  * The kernel copies from files alone: to files, and to pipes and sockets whose descriptors are
  * O_NONBLOCK, as those that the library made are.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
@@ -4278,7 +4278,8 @@ int32_t abio_stream_len(abio_io io, uint32_t flags, uint64_t token);
  * Two new ios on one duplex object: one that reads, one that writes.  Each takes a reference on
  * `io`, may be used while the other waits, and outlives the other and the handle `io`.  When the
  * writing half is closed or released it flushes and shuts writing down; cancelling the close ends
- * the wait for what others have put on `io`, and writing is not shut down then.
+ * the wait for what others have put on `io` or are writing to it, and writing is not shut down
+ * then.
  * Returns 0 and stores both.
  *
  * Parameters:

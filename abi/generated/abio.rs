@@ -1324,7 +1324,7 @@ pub struct abio_api_table {
     /// The event's result and progress are the number of bytes written.  On error and cancel
     /// `progress` is exact, and no byte is lost: what was read and not written is read again by
     /// the next read from `io`, and a file's position is behind what was written.  abio_cancel
-    /// finds it by the driver and by `io`.
+    /// finds it by the driver and by `io`, not by `sink`.
     /// The kernel copies from files alone: to files, and to pipes and sockets whose descriptors
     /// are O_NONBLOCK, as those that the library made are.
     pub copy: unsafe extern "C" fn(io: abio_io, sink: abio_io, limit: u64, flags: u32, token: u64) -> i32,
@@ -1525,8 +1525,8 @@ pub struct abio_api_table {
     /// Two new ios on one duplex object: one that reads, one that writes.  Each takes a reference
     /// on `io`, may be used while the other waits, and outlives the other and the handle `io`.
     /// When the writing half is closed or released it flushes and shuts writing down; cancelling
-    /// the close ends the wait for what others have put on `io`, and writing is not shut down
-    /// then.
+    /// the close ends the wait for what others have put on `io` or are writing to it, and writing
+    /// is not shut down then.
     /// Returns 0 and stores both.
     pub split: unsafe extern "C" fn(io: abio_io, read_half: *mut abio_io, write_half: *mut abio_io) -> i32,
     /// Takes a datagram that is there now, and stores who sent it unless `from` is NULL.  What
