@@ -1,8 +1,9 @@
 /*
  * Objects that a host implements: what their parts know of each other.
  *
- * host.c makes them and hears from the host, host_perform.c answers requests by the host's start_
- * slots and, from inside a turn, by its try_ slots; host_try.c calls try_ slots on the spot.
+ * host.c makes them and hears from the host, host_perform.c answers requests from inside a turn, by
+ * the host's try_ slots or, in host_start.c, by its start_ slots; host_finish.c says what comes of
+ * them, host_tell.c what the host is to know; host_try.c calls try_ slots on the spot.
  *
  * A slot is entered only inside a `visit`: meanwhile the object cannot vanish, poll, wait, submit
  * and close of its driver answer ABIO_E_REENTERED, and everything is in a state that any other call
@@ -25,6 +26,12 @@ enum host_lane {
 	LANE_WRITE,
 	LANE_COUNT,
 	LANE_NONE = LANE_COUNT
+};
+
+/* request->stage: why a seek is made on the way to the length. */
+enum host_length {
+	LENGTH_ASK,
+	LENGTH_RETURN
 };
 
 struct host {
@@ -114,14 +121,27 @@ int64_t host_verdict(int64_t result, uint64_t asked);
 /* host_perform.c */
 void host_perform(struct request *request);
 void host_withdraw(struct request *request);
+enum host_lane host_lane_of(const struct request *request);
+
+/* host_start.c: gives it to the host, whose lane is free. */
+void host_start(struct host *host, struct request *request);
 /* The operation the host knows by that number, or NULL. */
 struct request *host_find(struct host *host, uint64_t op);
+
+/* host_finish.c: `result` and `value` as the host says them. */
 void host_finish(struct host *host, struct request *request, int64_t result, uint64_t value);
 /* What was parked in a direction, and who waits for readiness, tries again. */
 void host_wake(struct host *host);
 void host_start_again(struct driver *driver, struct list *requests);
-/* There may be something to tell the host in the next turn. */
+
+/* host_tell.c: there may be something to tell the host in the next turn. */
 void host_has_chores(struct host *host);
+void host_do_chores(struct host *host);
+/* What somebody waits for may have changed. */
+void host_tell_interest(struct host *host);
+/* The host is to be asked to end it; and not, for it has ended. */
+void host_ask_to_end(struct host *host, struct request *request);
+void host_forget_to_ask(struct request *request);
 
 /* host_ahead.c */
 bool host_only_starts_reading(const struct host *host);
