@@ -2,191 +2,31 @@
  * The readiness backend: try first, wait for readiness after, files and names on workers.
  *
  * The pollable fd is the epoll fd.  In its set are the doorbell, one timerfd, and every descriptor
- * that something waits for, armed one-shot and only while something waits: an idle dead socket must
- * not make the fd spin.  Only under a receive a descriptor stays armed, which saves a call for
- * every piece; the first event that finds nobody waiting ends that.
+ * that something waits for: epoll_watch.c.
  *
  * Invariants: a request is in `pending` (QUEUED), in a watch list, in the heap or in `starved`
  * (WAITING), or with a worker (SUBMITTED); a batch of epoll events only moves requests to
  * `pending`, nothing is completed while it is read, so no event can name an object that is gone.
  */
-#include <errno.h>
-#include <poll.h>
-#include <stdint.h>
+#include "epoll.h"
 
-#include "backend.h"
-#include "check.h"
-#include "driver.h"
+#include <errno.h>
+
 #include "file_job.h"
-#include "object.h"
 #include "platform.h"
 #include "pool.h"
 #include "readiness.h"
 #include "sys.h"
-#include "timers.h"
 #include "workers.h"
 
 #define BATCH         256
 #define UNIX_RETRY_NS 1000000 /* a full Unix backlog or queue gives no readiness: ask again */
 
-struct epoll_state {
-	struct list pending;
-	struct list starved; /* receives waiting for a view */
-	struct timers timers;
-	int64_t timer_armed;
-	int32_t timer_fd;
-	bool take; /* this poll has not asked epoll yet, or has not seen all */
-	bool bell; /* epoll said that the doorbell is readable */
-};
-
-static struct epoll_state *state_of(struct driver *driver)
-{
-	return driver->backend_state;
-}
-
-static void complete(struct request *request, int64_t result)
-{
-	request->state = REQUEST_IDLE;
-	request->stage = 0;
-	request->done(request, result);
-}
-
-/* ---- descriptors --------------------------------------------------------------------------- */
-
-static uint32_t wanted_by(const struct request *request)
-{
-	switch (request->code) {
-	case REQUEST_READ:
-	case REQUEST_RECEIVE:
-	case REQUEST_RECEIVE_FROM:
-	case REQUEST_ACCEPT:
-		return EPOLLIN | EPOLLRDHUP;
-	case REQUEST_READY:
-		return readiness_bits(request->flags);
-	default:
-		return EPOLLOUT;
-	}
-}
-
-static uint32_t wanted(const struct watch *watch)
-{
-	uint32_t bits = 0;
-	struct list *link;
-
-	for (link = watch->waiting.next; link != &watch->waiting; link = link->next)
-		bits |= wanted_by(container_of(link, struct request, link));
-	return bits;
-}
-
-/* Whether all that waits is one receive, which will wait again. */
-static bool only_receives(const struct watch *watch)
-{
-	const struct list *first = watch->waiting.next;
-
-	return !list_empty(&watch->waiting) && first->next == &watch->waiting &&
-	       container_of(first, struct request, link)->code == REQUEST_RECEIVE;
-}
-
-static int32_t set_armed(struct object *object, uint32_t bits, bool standing)
-{
-	struct watch *watch = &object->watch;
-	struct epoll_event event = { .events = bits | (standing ? 0 : EPOLLONESHOT),
-				     .data.ptr = object };
-	int64_t error = sys.epoll_control(object->driver->fd,
-					  watch->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
-					  object->fd, &event);
-
-	if (error < 0)
-		return (int32_t)error;
-	watch->registered = true;
-	watch->armed = bits;
-	watch->standing = standing;
-	return 0;
-}
-
-static int32_t arm(struct object *object)
-{
-	uint32_t bits = wanted(&object->watch);
-
-	if ((bits & ~object->watch.armed) == 0)
-		return 0;
-	return set_armed(object, bits, only_receives(&object->watch));
-}
-
-static void park(struct request *request)
-{
-	int32_t error;
-
-	request->state = REQUEST_WAITING;
-	list_append(&request->object->watch.waiting, &request->link);
-	error = arm(request->object);
-	if (error == 0)
-		return;
-	list_remove(&request->link);
-	complete(request, error);
-}
-
-static void unwatch(struct object *object)
-{
-	struct epoll_event none = { .events = 0 };
-
-	if (object->watch.registered)
-		sys.epoll_control(object->driver->fd, EPOLL_CTL_DEL, object->fd, &none);
-	object->watch.registered = false;
-	object->watch.standing = false;
-	object->watch.armed = 0;
-}
-
-/* Those of an object that bits of epoll concern; who waits for readiness looks at every bit. */
-static void requeue_ready(struct epoll_state *state, struct watch *watch, uint32_t bits)
-{
-	size_t left = list_count(&watch->waiting);
-
-	while (left-- > 0) {
-		struct request *request = container_of(list_take(&watch->waiting), struct request,
-						       link);
-
-		if (request->code != REQUEST_READY && (wanted_by(request) & bits) == 0) {
-			list_append(&watch->waiting, &request->link);
-			continue;
-		}
-		request->state = REQUEST_QUEUED;
-		list_append(&state->pending, &request->link);
-	}
-}
-
-static void requeue(struct epoll_state *state, struct list *waiting)
-{
-	struct list *link;
-
-	for (link = waiting->next; link != waiting; link = link->next)
-		container_of(link, struct request, link)->state = REQUEST_QUEUED;
-	list_splice(&state->pending, waiting);
-}
-
-static void fired(struct epoll_state *state, struct object *object, uint32_t bits)
-{
-	struct watch *watch = &object->watch;
-
-	if (watch->standing && list_empty(&watch->waiting)) {
-		set_armed(object, 0, false);
-		return;
-	}
-	if (!watch->standing)
-		watch->armed = 0;
-	if ((bits & (EPOLLHUP | EPOLLERR)) != 0)
-		bits |= EPOLLIN | EPOLLOUT;
-	requeue_ready(state, watch, bits);
-	/* They will find out themselves, and say why. */
-	if (arm(object) < 0)
-		requeue(state, &watch->waiting);
-}
-
 /* ---- timers -------------------------------------------------------------------------------- */
 
 static void arm_timer(struct driver *driver)
 {
-	struct epoll_state *state = state_of(driver);
+	struct epoll_state *state = epoll_state_of(driver);
 	int64_t next = timers_next(&state->timers);
 	int64_t error;
 
@@ -233,12 +73,12 @@ static void perform_stream(struct epoll_state *state, struct request *request)
 	 */
 	if (request->code == REQUEST_RECEIVE && request->object->watch.emptied) {
 		request->object->watch.emptied = false;
-		park(request);
+		epoll_park(request);
 		return;
 	}
 	result = stream_perform(request);
 	if (result == ABIO_WOULD_BLOCK) {
-		park(request);
+		epoll_park(request);
 	} else if (result == -ENOBUFS && request->code == REQUEST_RECEIVE) {
 		request->state = REQUEST_WAITING;
 		list_append(&state->starved, &request->link);
@@ -248,7 +88,7 @@ static void perform_stream(struct epoll_state *state, struct request *request)
 	} else {
 		if (request->code == REQUEST_RECEIVE)
 			request->object->watch.emptied = result > 0 && result < POOL_BUFFER_SIZE;
-		complete(request, result);
+		epoll_complete(request, result);
 	}
 }
 
@@ -259,7 +99,7 @@ static void perform(struct epoll_state *state, struct request *request)
 		if (request->stage == 0)
 			wait_until(state, request, (int64_t)request->offset);
 		else
-			complete(request, 0);
+			epoll_complete(request, 0);
 		break;
 	case REQUEST_OPEN:
 	case REQUEST_SYNC:
@@ -289,7 +129,7 @@ static void start(struct request *request)
 	request->stage = 0;
 	request->worker_state = 0;
 	request->state = REQUEST_QUEUED;
-	list_append(&state_of(request->driver)->pending, &request->link);
+	list_append(&epoll_state_of(request->driver)->pending, &request->link);
 }
 
 static bool in_heap(const struct request *request)
@@ -301,7 +141,7 @@ static bool in_heap(const struct request *request)
 
 static void cancel(struct request *request)
 {
-	struct epoll_state *state = state_of(request->driver);
+	struct epoll_state *state = epoll_state_of(request->driver);
 
 	if (request->state == REQUEST_SUBMITTED) {
 		if (file_job_withdraw(request))
@@ -312,7 +152,7 @@ static void cancel(struct request *request)
 		timers_remove(&state->timers, request);
 	else
 		list_remove(&request->link);
-	complete(request, ABIO_E_CANCELED);
+	epoll_complete(request, ABIO_E_CANCELED);
 }
 
 static bool take_back(struct request *request)
@@ -327,12 +167,12 @@ static bool take_back(struct request *request)
 
 static void begin(struct driver *driver)
 {
-	state_of(driver)->take = true;
+	epoll_state_of(driver)->take = true;
 }
 
 static void take(struct driver *driver)
 {
-	struct epoll_state *state = state_of(driver);
+	struct epoll_state *state = epoll_state_of(driver);
 	struct epoll_event events[BATCH];
 	int64_t count = sys.epoll_take(driver->fd, events, BATCH);
 
@@ -346,7 +186,7 @@ static void take(struct driver *driver)
 		else if (source == state)
 			expire(state);
 		else
-			fired(state, source, events[i].events);
+			epoll_fired(state, source, events[i].events);
 	}
 }
 
@@ -363,7 +203,7 @@ static void perform_pending(struct epoll_state *state)
 
 static void turn(struct driver *driver)
 {
-	struct epoll_state *state = state_of(driver);
+	struct epoll_state *state = epoll_state_of(driver);
 
 	/* Before the events are read: who waits again for what it is still armed for is there. */
 	perform_pending(state);
@@ -377,14 +217,14 @@ static void turn(struct driver *driver)
 
 static bool more(struct driver *driver)
 {
-	struct epoll_state *state = state_of(driver);
+	struct epoll_state *state = epoll_state_of(driver);
 
 	return !list_empty(&state->pending) || state->take || workers_pending(driver->workers);
 }
 
 static bool collectable(struct driver *driver)
 {
-	return state_of(driver)->take || workers_pending(driver->workers);
+	return epoll_state_of(driver)->take || workers_pending(driver->workers);
 }
 
 static bool signaled(struct driver *driver)
@@ -399,7 +239,7 @@ static bool signaled(struct driver *driver)
  */
 static void drain(struct driver *driver)
 {
-	struct epoll_state *state = state_of(driver);
+	struct epoll_state *state = epoll_state_of(driver);
 
 	if (driver->rung || state->bell)
 		sys.event_drain(driver->doorbell->fd);
@@ -412,7 +252,7 @@ static void recycle(struct driver *driver, struct list *views)
 
 	while ((link = list_take(views)) != NULL)
 		pool_give(driver->pool, container_of(link, struct view, in_pool));
-	requeue(state_of(driver), &state_of(driver)->starved);
+	epoll_requeue(epoll_state_of(driver), &epoll_state_of(driver)->starved);
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
@@ -426,7 +266,7 @@ static int32_t watch_own(struct driver *driver, int32_t fd, void *source)
 
 static void forget(struct driver *driver)
 {
-	struct epoll_state *state = state_of(driver);
+	struct epoll_state *state = epoll_state_of(driver);
 
 	if (driver->fd >= 0)
 		sys.close(driver->fd);
@@ -504,5 +344,5 @@ const struct backend epoll_backend = {
 	.drain = drain,
 	.sleep = readiness_sleep,
 	.recycle = recycle,
-	.unwatch = unwatch,
+	.unwatch = epoll_unwatch,
 };

@@ -1,6 +1,6 @@
-# file: src/backend/epoll.c
+# file: src/backend/epoll_watch.c
 # expect: asleep
 # A one-shot registration that fired is taken for armed.
-/^static void fired/,/^}/{
+/^void epoll_fired/,/^}/{
 s/^\t*watch->armed = 0;/watch->armed = watch->armed;/
 }

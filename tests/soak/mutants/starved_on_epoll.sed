@@ -2,5 +2,5 @@
 # expect: asleep
 # Receives that found the pool empty are not tried again.
 /^static void recycle/,/^}/{
-/requeue(state_of/d
+/epoll_requeue(epoll_state_of/d
 }
