@@ -400,6 +400,21 @@ static void the_write_half_waits_for_a_copy(struct test *t)
 	test_pull_end(t, h.peer);
 }
 
+static void the_write_half_waits_for_who_reserved(struct test *t)
+{
+	struct halves h = split_stream(t);
+	uint64_t token = START(t, abio_reserve, h.io, 4, 0);
+	uint64_t closing = START(t, abio_close, h.writer, 0);
+	struct abio_event event = test_finish(t, token);
+
+	assert_true(event.result >= 4);
+	memset((void *)(uintptr_t)event.data, 'x', 4);
+	assert_int_equal(test_result(t, closing), 0);
+	memset((void *)(uintptr_t)event.data, 'y', 4);
+	abio_commit(h.io, 4);
+	test_pull_end(t, h.peer);
+}
+
 static void dropping_the_read_half_leaves_the_writer_alone(struct test *t)
 {
 	struct halves h = split_stream(t);
@@ -902,6 +917,7 @@ static const struct test_case cases[] = {
 	SOCKETS(the_stream_closes_while_the_write_half_waits),
 	SOCKETS(the_driver_shuts_down_while_the_write_half_waits),
 	SOCKETS(the_write_half_waits_for_a_copy),
+	SOCKETS(the_write_half_waits_for_who_reserved),
 	SOCKETS(dropping_the_read_half_leaves_the_writer_alone),
 	SOCKETS(dropping_a_half_cancels_what_it_waits_for),
 	SOCKETS(the_descriptor_goes_with_the_last_half),
