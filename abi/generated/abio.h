@@ -2819,7 +2819,8 @@ int32_t abio_datagram(abio_driver driver, const struct abio_address *local,
  *
  * Gives BufRead to anything that reads: a new io with a buffer of `capacity` bytes (at most 2^30)
  * in front of `io`.  It has the traits Ready, Read, BufRead, OwnedRead, where `io` has it Seek, and
- * passes on Write and its kin.
+ * passes on Write and its kin.  Over a file a write goes where the file's own position is, which is
+ * behind what was read ahead: seek before it.
  * It takes a reference on `io`, which nobody else should read from meanwhile: what was read ahead
  * is in the reader.  Releasing or closing the reader closes the reader and drops that reference.
  * Returns 0 and stores the new io.

@@ -1297,7 +1297,8 @@ pub struct abio_api_table {
     pub datagram: unsafe extern "C" fn(driver: abio_driver, local: *const abio_address, peer: *const abio_address, flags: u32, io: *mut abio_io) -> i32,
     /// Gives BufRead to anything that reads: a new io with a buffer of `capacity` bytes (at most
     /// 2^30) in front of `io`.  It has the traits Ready, Read, BufRead, OwnedRead, where `io` has
-    /// it Seek, and passes on Write and its kin.
+    /// it Seek, and passes on Write and its kin.  Over a file a write goes where the file's own
+    /// position is, which is behind what was read ahead: seek before it.
     /// It takes a reference on `io`, which nobody else should read from meanwhile: what was read
     /// ahead is in the reader.  Releasing or closing the reader closes the reader and drops that
     /// reference.
