@@ -88,10 +88,12 @@ static void ended(struct operation *writing, int64_t result)
 	struct operation *operation = copy->operation;
 	struct object *source = source_of(copy);
 
-	if (copy->start < copy->end && !source->class->positional)
+	if (copy->start < copy->end && !source->class->positional) {
 		inbuf_unread(source, copy->view, copy->start, copy->end);
-	else
+		ready_wake(source);
+	} else {
 		view_end(copy->view);
+	}
 	operation_finish(operation, result);
 }
 

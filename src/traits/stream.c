@@ -5,6 +5,7 @@
 #include "inbuf.h"
 #include "platform.h"
 #include "readbuf.h"
+#include "request.h"
 #include "transfer.h"
 
 static int32_t try_read(struct object *self, void *data, uint32_t length, uint32_t flags)
@@ -270,19 +271,61 @@ static int32_t ready_now(struct object *self, uint32_t interest)
 	return bits;
 }
 
-int32_t ready_begin(struct operation *operation)
+static void ready_ended(struct request *request, int64_t result);
+
+static void look_or_wait(struct operation *operation)
 {
 	struct object *object = operation->object;
 	uint32_t interest = operation->request.flags;
 
-	if (object->class->ready == NULL)
-		return ABIO_E_UNSUPPORTED;
-	operation_accept(operation, SIDE_NONE);
 	if ((interest & ABIO_INTEREST_READ) != 0 && inbuf_left(object) > 0)
 		operation_finish(operation, ready_now(object, interest));
 	else
-		operation_submit(operation, REQUEST_READY, ended);
+		operation_submit(operation, REQUEST_READY, ready_ended);
+}
+
+static void ready_ended(struct request *request, int64_t result)
+{
+	struct operation *operation = operation_of(request);
+	bool woken = request->canceled && !operation->canceled;
+
+	if (woken && result == ABIO_E_CANCELED)
+		look_or_wait(operation);
+	else
+		operation_finish(operation, result);
+}
+
+int32_t ready_begin(struct operation *operation)
+{
+	if (operation->object->class->ready == NULL)
+		return ABIO_E_UNSUPPORTED;
+	operation_accept(operation, SIDE_NONE);
+	look_or_wait(operation);
 	return 0;
+}
+
+static void look_again(struct request *request)
+{
+	if (request->code != REQUEST_READY || (request->flags & ABIO_INTEREST_READ) == 0 ||
+	    request->state == REQUEST_IDLE || request->canceled)
+		return;
+	request->canceled = true;
+	request_cancel(request);
+}
+
+void ready_wake(struct object *object)
+{
+	struct object *owner = object->inbuf->owner;
+	size_t left = owner == NULL ? 0 : list_count(&owner->operations);
+	struct list *link;
+
+	if (owner == NULL)
+		return;
+	owner->hold++;
+	while (left-- > 0 && (link = list_rotate(&owner->operations)) != NULL)
+		look_again(&container_of(link, struct operation, node.link)->request);
+	owner->hold--;
+	object_settle(owner);
 }
 
 static int32_t start_ready(struct object *self, uint32_t interest, uint32_t flags, uint64_t token)

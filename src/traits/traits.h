@@ -90,6 +90,8 @@ void outbox_free_blocks(struct driver *driver);
 #define SHUTDOWN_IN_TURN 1u /* as request.flags: behind another writer, where it can stand by */
 
 int32_t ready_begin(struct operation *operation);
+/* There are bytes that nobody underneath tells of: who waits to read looks again. */
+void ready_wake(struct object *object);
 int32_t flush_begin(struct operation *operation);
 int32_t shutdown_begin(struct operation *operation);
 int32_t seek_begin(struct operation *operation, enum request_code code);

@@ -244,6 +244,30 @@ static void another_copy_takes_both_and_gives_them_back(struct test *t)
 	}
 }
 
+/* Nothing comes any more that could tell them. */
+static void who_waits_for_readiness_hears_of_it(struct test *t)
+{
+	for (uint32_t way = 0; way < 2; way++) {
+		struct shared s = share(t, way == 1);
+		uint64_t token = START(t, abio_ready, s.whole, ABIO_INTEREST_READ, 0);
+		uint64_t other = START(t, abio_ready, s.half, ABIO_INTEREST_READ, 0);
+		uint8_t *data = test_memory(t, GIVEN);
+
+		test_quiet(t);
+		no_memory_from_here_on();
+		give_back(t, &s);
+		assert_int_equal(test_result(t, token) & ABIO_READY_READ, ABIO_READY_READ);
+		assert_int_equal(test_result(t, other) & ABIO_READY_READ, ABIO_READY_READ);
+		faults_remove();
+		assert_int_equal(abio_try_read(s.whole, data, GIVEN, 0), GIVEN);
+		/* The next wait is for what comes next. */
+		token = START(t, abio_ready, s.whole, ABIO_INTEREST_READ, 0);
+		test_quiet(t);
+		send_later(&s);
+		assert_int_equal(test_result(t, token) & ABIO_READY_READ, ABIO_READY_READ);
+	}
+}
+
 static void whoever_is_left_reads_both(struct test *t)
 {
 	for (uint32_t way = 0; way < WAYS; way++) {
@@ -361,6 +385,7 @@ static const struct test_case cases[] = {
 	STREAMS(a_line_goes_through_both),
 	STREAMS(a_receive_brings_both),
 	STREAMS(another_copy_takes_both_and_gives_them_back),
+	STREAMS(who_waits_for_readiness_hears_of_it),
 	STREAMS(whoever_is_left_reads_both),
 	STREAMS(nobody_reads_them),
 	STREAMS(the_driver_goes_before_they_are_read),
