@@ -19,11 +19,12 @@ for group in "$@"; do
 	build) packages+=(gcc libc6-dev binutils liburing-dev) ;;
 	installcheck) packages+=(gcc g++ libc6-dev binutils pkg-config python3) ;;
 	deb)
-		# As debian/control has it, and what checks and tries the packages.
+		# As debian/control has it, with what dpkg-buildpackage takes for granted, and what checks and
+		# tries the packages.
 		mapfile -t needed < <(sed -n '/^Build-Depends:/,/^[A-Z].*:/p' debian/control |
 			sed '1s/^Build-Depends://; /^[A-Z].*:/d; s/(.*)//; s/[ ,]//g; /^$/d
 				s/^debhelper-compat$/debhelper/; s/^dh-sequence-python3$/dh-python/')
-		packages+=(dpkg-dev lintian make gcc libc6-dev "${needed[@]}" "${luas[@]}") ;;
+		packages+=(build-essential lintian "${needed[@]}" "${luas[@]}") ;;
 	test) packages+=(gcc libc6-dev binutils liburing-dev libcmocka-dev libseccomp-dev) ;;
 	python)
 		packages+=(gcc libc6-dev python3 python3-venv python3-dev)
