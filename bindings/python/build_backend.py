@@ -10,7 +10,8 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import sysconfig
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Optional
 
@@ -64,6 +65,19 @@ def _in_room() -> Iterator[None]:
         os.chdir(before)
 
 
+def _build(build: Callable[..., str], directory: str, config_settings: Settings) -> str:
+    """The library, then the package; SystemExit with what is missing."""
+    make_library()
+    directory = os.path.abspath(directory)
+    with _in_room():
+        try:
+            return str(build(directory, config_settings, None))
+        except (Exception, SystemExit):
+            if not (Path(sysconfig.get_path("include")) / "Python.h").exists():
+                sys.exit("abio: building needs Python's headers (Debian: apt install python3-dev)")
+            raise
+
+
 def get_requires_for_build_wheel(config_settings: Settings = None) -> list[str]:
     """Nothing beyond what pyproject.toml says."""
     return []
@@ -86,17 +100,11 @@ def build_wheel(
     directory: str, config_settings: Settings = None, metadata: Optional[str] = None
 ) -> str:
     """The wheel: package, extension, and libabio.so.0 beside it."""
-    make_library()
-    directory = os.path.abspath(directory)
-    with _in_room():
-        return str(build_meta.build_wheel(directory, config_settings, None))
+    return _build(build_meta.build_wheel, directory, config_settings)
 
 
 def build_editable(
     directory: str, config_settings: Settings = None, metadata: Optional[str] = None
 ) -> str:
     """An editable install: extension and library are put beside the sources."""
-    make_library()
-    directory = os.path.abspath(directory)
-    with _in_room():
-        return str(build_meta.build_editable(directory, config_settings, None))
+    return _build(build_meta.build_editable, directory, config_settings)

@@ -117,7 +117,7 @@ def pip_installs_it(clone: Path, folder: Path) -> None:
 
 
 def building_without_tools_says_so(clone: Path, folder: Path) -> None:
-    """No make, and no liburing: each is named."""
+    """No make, no liburing, and no headers of Python: each is named."""
     code = f"import sys; sys.path.insert(0, {str(clone / 'bindings/python')!r}); import build_backend; "
     python = str(VENV / "bin/python")
     empty = folder / "empty"
@@ -130,6 +130,9 @@ def building_without_tools_says_so(clone: Path, folder: Path) -> None:
         (empty / name).chmod(0o755)
     holds(make, "no make here")
     refused(argv, folder, {"PATH": f"{empty}:/bin"}, "apt install liburing-dev")
+    code += f"build_backend.sysconfig.get_path = lambda name: {str(empty)!r}; "
+    code += "build_backend.make_library = lambda: None; build_backend._build(lambda *_: 1 / 0, '.', None)"
+    refused([python, "-c", code], folder, {}, "apt install python3-dev")
 
 
 # ---- where there is nothing else ------------------------------------------------------------------
