@@ -152,11 +152,16 @@ def prepare(names: list[str]) -> dict[str, str]:
     """Installs what each needs; the complaint of those that cannot be."""
     wrong = {}
     for name in names:
-        done = subprocess.run(
-            [ROOT / "scripts/setup.sh", f"host-{name}"], text=True, stderr=subprocess.PIPE
-        )
-        if done.returncode:
-            wrong[name] = (done.stderr.strip().splitlines() or ["scripts/setup.sh failed"])[-1]
+        last = "scripts/setup.sh failed"
+        setup = [ROOT / "scripts/setup.sh", f"host-{name}"]
+        with subprocess.Popen(setup, text=True, stderr=subprocess.PIPE) as process:
+            assert process.stderr
+            for line in process.stderr:
+                # Installing takes minutes: it is shown as it goes.
+                print(line, end="", file=sys.stderr, flush=True)
+                last = line.strip() or last
+        if process.returncode:
+            wrong[name] = last
     return wrong
 
 
