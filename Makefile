@@ -264,7 +264,7 @@ uninstall: ## remove what install puts there, by the same words
 	@rm -f $(addprefix $(DESTDIR),$(INSTALLED))
 	@rmdir $(DESTDIR)$(datadir)/abio $(DESTDIR)$(docdir) 2>/dev/null || :
 
-uninstall-lua:
+uninstall-lua: ## remove what install-lua puts there, by the same words
 	@rm -f $(DESTDIR)$(libdir)/lua/$(lua_number)/abio/core.so \
 		$(addprefix $(DESTDIR)$(datadir)/lua/$(lua_number)/abio/,$(notdir $(LUA_FILES)))
 	@rmdir $(DESTDIR)$(libdir)/lua/$(lua_number)/abio $(DESTDIR)$(datadir)/lua/$(lua_number)/abio
