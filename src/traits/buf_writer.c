@@ -238,7 +238,9 @@ static void ready(struct buf_writer *writer, struct request *request)
 /* What depends on where `io` stands, or says that nothing more comes, goes behind what is here. */
 static void perform_behind(struct buf_writer *writer, struct request *request)
 {
-	writer->reserved = 0;
+	/* A flush has ended what was reserved when it was started; later ones stay. */
+	if (request->code != REQUEST_FLUSH)
+		writer->reserved = 0;
 	if (writer->error != 0)
 		request_finish(request, writer->error);
 	else if (buf_writer_empty(writer) && !writer->sending)

@@ -15,6 +15,15 @@
 #define PAGE             4096u
 #define ALIGNMENT_SMALL  64u
 
+static void grant(struct operation *operation);
+
+/* What was reserved is not any more; but the reserve that is in flight stays as it is. */
+static void unreserve(struct object *object)
+{
+	if (object->writer == NULL || object->writer->resume != grant)
+		buf_writer_of(object)->reserved = 0;
+}
+
 /* ---- at once ------------------------------------------------------------------------------- */
 
 static int64_t try_writev(struct object *object, const struct abio_iovec *iovecs, uint32_t count)
@@ -46,7 +55,7 @@ static int32_t try_flush(struct object *object)
 {
 	struct buf_writer *writer = buf_writer_of(object);
 
-	writer->reserved = 0;
+	unreserve(object);
 	buf_writer_send(writer);
 	if (writer->error != 0)
 		return writer->error;
@@ -195,6 +204,12 @@ static int32_t reserve(struct object *self, uint32_t minimum, uint32_t flags, ui
 	return 0;
 }
 
+static int32_t flush(struct object *self, uint32_t flags, uint64_t token)
+{
+	unreserve(self);
+	return stream_write_slots.flush(self, flags, token);
+}
+
 static const struct buf_write_slots buf_write_slots = {
 	.put = put,
 	.try_reserve = try_reserve,
@@ -263,6 +278,7 @@ static bool choose_traits(struct adapter *adapter, struct object *inner)
 	adapter_cut(adapter, inner);
 	class->ready = &stream_ready_slots;
 	adapter->write_slots = stream_write_slots;
+	adapter->write_slots.flush = flush;
 	if (inner->class->write->shutdown == NULL)
 		adapter->write_slots.shutdown = NULL;
 	class->write = &adapter->write_slots;

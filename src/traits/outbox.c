@@ -412,7 +412,7 @@ int32_t outbox_put(struct object *object, const void *data, uint32_t length)
 
 void outbox_unreserve(struct object *object)
 {
-	if (object->outbox != NULL)
+	if (object->outbox != NULL && !reserving(object))
 		unreserve(object->outbox);
 }
 

@@ -50,6 +50,7 @@ static int32_t commit(struct object *self, uint32_t count)
 
 static void finish(struct operation *operation, int64_t result)
 {
+	operation->resume = NULL;
 	if (result < 0)
 		outbox_unreserve(operation->object);
 	operation_finish(operation, result);

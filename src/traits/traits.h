@@ -69,7 +69,7 @@ void outbox_destroy(struct object *object);
 /* Starts sending what was put since the last turn. */
 void outbox_start_dirty(struct driver *driver);
 int32_t outbox_put(struct object *object, const void *data, uint32_t length);
-/* What was reserved is not any more. */
+/* What was reserved is not any more; but the reserve that is in flight stays as it is. */
 void outbox_unreserve(struct object *object);
 /* Memory for a reservation: 0, ABIO_E_LIMIT or no memory. */
 int32_t outbox_prepare(struct object *object, uint32_t minimum);

@@ -351,6 +351,78 @@ static void everything_else_that_writes_ends_a_reservation(struct test *t)
 	expect_peer(t, peer, "01", 2);
 }
 
+/* A flush asks for what was taken before it; memory that was not lent yet is no part of that. */
+static void a_flush_leaves_alone_what_an_event_on_its_way_lends(struct test *t)
+{
+	abio_io writer;
+	int peer = open_writer(t, &writer);
+	uint64_t token = START(t, abio_reserve, writer, 1, 0);
+	uint64_t flushed = START(t, abio_flush, writer, 0);
+	struct abio_event event;
+
+	abio_try_flush(writer);
+	event = test_finish(t, token);
+	assert_in_range(event.result, 1, capacity());
+	memset((void *)(uintptr_t)event.data, 'x', (size_t)event.result);
+	assert_int_equal(test_result(t, flushed), 0);
+	assert_int_equal(abio_commit(writer, 1), 0);
+	flush(t, writer);
+	expect_peer(t, peer, "x", 1);
+}
+
+static void a_flush_that_was_started_before_ends_no_reservation(struct test *t)
+{
+	abio_io writer;
+	int peer = open_writer(t, &writer);
+	uint64_t flushed;
+	void *place;
+
+	assert_int_equal(abio_put(writer, "a", 1), 1);
+	flushed = START(t, abio_flush, writer, 0);
+	assert_in_range(abio_try_reserve(writer, 1, &place), 1, capacity());
+	assert_int_equal(test_result(t, flushed), 0);
+	memcpy(place, "b", 1);
+	assert_int_equal(abio_commit(writer, 1), 0);
+	flush(t, writer);
+	expect_peer(t, peer, "ab", 2);
+}
+
+static void a_flush_beside_a_reserve_that_waits(struct test *t)
+{
+	abio_io writer;
+	int peer = open_small_writer(t, &writer);
+	char *chunk = test_memory(t, LARGE);
+	uint32_t total = 0;
+	struct abio_event event;
+	uint64_t flushed;
+	uint64_t token;
+	char *got;
+
+	test_fill(chunk, LARGE, 0);
+	while (total < LARGE) {
+		int32_t count = abio_put(writer, chunk + total, LARGE - total);
+
+		test_quiet(t);
+		if (count == ABIO_WOULD_BLOCK &&
+		    abio_put(writer, chunk + total, LARGE - total) == ABIO_WOULD_BLOCK)
+			break;
+		total += count > 0 ? (uint32_t)count : 0;
+	}
+	token = START(t, abio_reserve, writer, capacity(), 0);
+	flushed = START(t, abio_flush, writer, 0);
+	assert_false(test_has_come(t, token));
+	got = test_memory(t, total + capacity());
+	test_pull(t, peer, got, total);
+	event = test_finish(t, token);
+	assert_int_equal(event.result, capacity());
+	test_fill((void *)(uintptr_t)event.data, capacity(), total);
+	assert_int_equal(test_result(t, flushed), 0);
+	assert_int_equal(abio_commit(writer, capacity()), 0);
+	test_pull(t, peer, got + total, capacity());
+	assert_pattern(got, total + capacity(), 0);
+	flush(t, writer);
+}
+
 static void nobody_writes_where_an_event_on_its_way_lends(struct test *t)
 {
 	abio_io writer;
@@ -690,23 +762,26 @@ static void a_duplex_stream_reads_through_its_writer(struct test *t)
 /* ---- the same natively and through buffered writers
  * ----------------------------------------------- */
 
-#define SHARED(X)                                         \
-	X(what_is_committed_is_written)                   \
-	X(try_reserve_lends_without_waiting)              \
-	X(all_that_is_lent_can_be_written)                \
-	X(what_is_not_committed_was_never_written)        \
-	X(committing_more_than_was_lent_leaves_it_lent)   \
-	X(what_can_never_be_lent_is_a_limit)              \
-	X(puts_commits_and_writes_keep_their_order)       \
-	X(a_reserve_waits_for_room)                       \
-	X(a_cancelled_reserve_changes_nothing)            \
-	X(a_reservation_outlives_polls_and_sending)       \
-	X(everything_else_that_writes_ends_a_reservation) \
-	X(nobody_writes_where_an_event_on_its_way_lends)  \
-	X(a_view_to_write_to_outlives_the_close)          \
-	X(an_error_sticks_to_all_of_it)                   \
-	X(close_flushes)                                  \
-	X(large_data_arrives_whole)                       \
+#define SHARED(X)                                              \
+	X(what_is_committed_is_written)                        \
+	X(try_reserve_lends_without_waiting)                   \
+	X(all_that_is_lent_can_be_written)                     \
+	X(what_is_not_committed_was_never_written)             \
+	X(committing_more_than_was_lent_leaves_it_lent)        \
+	X(what_can_never_be_lent_is_a_limit)                   \
+	X(puts_commits_and_writes_keep_their_order)            \
+	X(a_reserve_waits_for_room)                            \
+	X(a_cancelled_reserve_changes_nothing)                 \
+	X(a_reservation_outlives_polls_and_sending)            \
+	X(everything_else_that_writes_ends_a_reservation)      \
+	X(nobody_writes_where_an_event_on_its_way_lends)       \
+	X(a_flush_leaves_alone_what_an_event_on_its_way_lends) \
+	X(a_flush_that_was_started_before_ends_no_reservation) \
+	X(a_flush_beside_a_reserve_that_waits)                 \
+	X(a_view_to_write_to_outlives_the_close)               \
+	X(an_error_sticks_to_all_of_it)                        \
+	X(close_flushes)                                       \
+	X(large_data_arrives_whole)                            \
 	X(a_flush_is_cancelled_at_every_step_and_repeated)
 
 #define ROUTE(name, how, ...)                                                             \
