@@ -49,8 +49,7 @@ static void give_back(struct operation *operation)
 	list_append(&driver->spare, &operation->node.link);
 }
 
-/* The event of one that kept its side has reached the host. */
-static void leave_side(struct operation *operation)
+static void free_side(const struct operation *operation)
 {
 	struct object *object = operation->object;
 
@@ -62,6 +61,14 @@ static void leave_side(struct operation *operation)
 		object->writer = NULL;
 		outbox_continue(object);
 	}
+}
+
+/* The event of one that kept its side has reached the host. */
+static void leave_side(const struct operation *operation)
+{
+	free_side(operation);
+	if (operation->beside != NULL)
+		free_side(operation->beside);
 }
 
 /* The event that brings the buffer home is the host's now. */
@@ -246,8 +253,8 @@ static void keep_side(struct operation *operation)
 	struct object *object = operation->object;
 
 	/* An object that goes first knows those that it must tell by its two sides. */
-	if (!operation->canceled || operation->inner || object == NULL ||
-	    (object->reader != operation && object->writer != operation))
+	if (!operation->canceled || (operation->inner && operation->beside == NULL) ||
+	    object == NULL || (object->reader != operation && object->writer != operation))
 		return;
 	operation->keeps_side = true;
 	operation->abort = NULL;

@@ -54,13 +54,19 @@ struct operation {
 	bool lingers : 1;   /* after its event was delivered, until the next poll */
 	bool has_event : 1; /* node is its event; before, the backend's scratch memory */
 	bool may_hold : 1;  /* `extra` is an operation that takes the result ahead of the buffer */
-	/* Its side stays taken until the host has its event: it carries a view, or was cancelled. */
+	/* Its side stays taken until the host has its event: it carries a view, or was cancelled.
+	 */
 	bool keeps_side : 1;
-	bool kept : 1;  /* its memory is somebody's who uses it again: never freed here */
+	bool kept : 1; /* its memory is somebody's who uses it again: never freed here */
 	uint32_t length;
 	uint64_t progress;
 	uint64_t offset;
 	void *extra; /* iovecs, path, address: freed at the end */
+	/*
+	 * Two that are one to the host, each the other's: its own, and one of the library's that is
+	 * in the memory of that, and ends first, on another object.
+	 */
+	struct operation *beside;
 	/* How to ask it to end when it has no request of its own in the backend. */
 	void (*abort)(struct operation *operation);
 	/* A parked writer: the outbox has sent what came before it. */

@@ -81,7 +81,7 @@ static struct view *create_buffer(struct driver *driver)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-/* The sink is free again: now the source, which has back what was not written. */
+/* The sink is done with: now the source, which has back what was not written. */
 static void ended(struct operation *writing, int64_t result)
 {
 	struct copy *copy = writing->owner;
@@ -99,6 +99,8 @@ static void ended(struct operation *writing, int64_t result)
 
 static void finish(struct copy *copy, int64_t result)
 {
+	/* Whichever was asked. */
+	copy->writing.canceled = canceled(copy);
 	operation_finish(&copy->writing, result);
 }
 
@@ -330,6 +332,8 @@ int32_t impl_copy(struct object *io, abio_io sink_io, uint64_t limit, uint32_t f
 	copy->operation->abort = canceled_by_source;
 	operation_prepare(&copy->writing, sink, ended, copy);
 	copy->writing.resume = begin;
+	copy->writing.beside = copy->operation;
+	copy->operation->beside = &copy->writing;
 	operation_accept(copy->operation, SIDE_READ);
 	operation_accept(&copy->writing, SIDE_WRITE);
 	writer_start(&copy->writing);

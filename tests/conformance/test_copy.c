@@ -502,6 +502,43 @@ static void canceled_while_it_waits_for_data(struct test *t)
 	assert_int_equal(event.progress, 4);
 }
 
+static void until_the_event_of_the_cancel_both_directions_are_taken(struct test *t)
+{
+	struct flow flow = flow_of(t, 8);
+	char *data = test_memory(t, 8);
+	uint64_t token;
+
+	source_stream(t, &flow, t->kind);
+	sink_stream(t, &flow, ABIO_KIND_UNIX, false);
+	token = START(t, abio_copy, flow.source, flow.sink, EVERYTHING, 0);
+	test_quiet(t);
+	assert_int_equal(abio_cancel(t->driver, token), 1);
+	assert_int_equal(abio_read(flow.source, data, 8, 0, 1), ABIO_E_BUSY);
+	assert_int_equal(abio_write(flow.sink, data, 8, 0, 1), ABIO_E_BUSY);
+	assert_int_equal(abio_put(flow.sink, "a", 1), 1);
+	assert_int_equal(test_result(t, token), ABIO_E_CANCELED);
+	assert_int_equal(test_result(t, START(t, abio_write, flow.sink, "b", 1, 0)), 1);
+	drain_all(t, &flow, 2);
+	assert_memory_equal(flow.data, "ab", 2);
+}
+
+static void the_event_of_a_cancelled_copy_may_come_when_its_objects_are_gone(struct test *t)
+{
+	for (int first = 0; first < 2; first++) {
+		struct flow flow = flow_of(t, 8);
+		uint64_t token;
+
+		source_stream(t, &flow, t->kind);
+		sink_stream(t, &flow, ABIO_KIND_UNIX, false);
+		token = START(t, abio_copy, flow.source, flow.sink, EVERYTHING, 0);
+		test_quiet(t);
+		assert_int_equal(abio_cancel(t->driver, token), 1);
+		assert_int_equal(abio_release(first == 0 ? flow.source : flow.sink), 0);
+		assert_int_equal(abio_release(first == 0 ? flow.sink : flow.source), 0);
+		assert_int_equal(test_result(t, token), ABIO_E_CANCELED);
+	}
+}
+
 /* Fills a sink by a copy until it stands still. */
 static uint64_t stand_still(struct test *t, struct flow *flow)
 {
@@ -948,6 +985,8 @@ static const struct test_case cases[] = {
 	STREAMS(a_file_s_cursor_is_its),
 	STREAMS(what_was_put_goes_first),
 	STREAMS(canceled_while_it_waits_for_data),
+	STREAMS(until_the_event_of_the_cancel_both_directions_are_taken),
+	STREAMS(the_event_of_a_cancelled_copy_may_come_when_its_objects_are_gone),
 	STREAMS(canceled_while_the_sink_is_full),
 	STREAMS(what_was_read_is_read_again),
 	STREAMS(canceled_behind_what_was_put),
