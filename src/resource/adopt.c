@@ -107,8 +107,10 @@ static int32_t leaves(const struct object *object)
 {
 	if (object->class->perform != NULL)
 		return ABIO_E_UNSUPPORTED;
-	return !object_idle(object) || inbuf_left(object) > 0 || object->users > 0 ? ABIO_E_BUSY
-										   : 0;
+	/* Its reader or writer may be one that has ended, whose event is on its way. */
+	if (!object_idle(object) || object->reader != NULL || object->writer != NULL)
+		return ABIO_E_BUSY;
+	return inbuf_left(object) > 0 || object->users > 0 ? ABIO_E_BUSY : 0;
 }
 
 int32_t impl_detach(struct object *io, int32_t *fd)

@@ -145,6 +145,26 @@ static void only_an_idle_io_is_detached_or_moved(struct test *t)
 	test_own_fd(t, fd);
 }
 
+/* On every backend, whenever the operation itself has ended. */
+static void an_io_is_not_idle_before_the_event_of_a_cancel_was_delivered(struct test *t)
+{
+	abio_io reader;
+	abio_driver other = test_driver(t, 0);
+	abio_io moved = 0;
+	int32_t fd = -1;
+	uint64_t token;
+
+	test_reader(t, &reader);
+	token = test_read(t, reader, test_memory(t, 4), 4);
+	test_quiet(t);
+	assert_int_equal(abio_cancel(reader, token), 1);
+	assert_int_equal(abio_detach(reader, &fd), ABIO_E_BUSY);
+	assert_int_equal(abio_move(reader, other, &moved), ABIO_E_BUSY);
+	assert_int_equal(test_result(t, token), ABIO_E_CANCELED);
+	assert_int_equal(abio_detach(reader, &fd), 0);
+	test_own_fd(t, fd);
+}
+
 /* ---- moving ---------------------------------------------------------------------------------- */
 
 static void a_moved_stream_works_on_its_new_driver(struct test *t)
@@ -200,6 +220,7 @@ static const struct test_case cases[] = {
 	NATIVE(a_duplicate_leaves_the_host_its_own),
 	NATIVE(detach_gives_the_descriptor_back),
 	NATIVE(only_an_idle_io_is_detached_or_moved),
+	NATIVE(an_io_is_not_idle_before_the_event_of_a_cancel_was_delivered),
 	NATIVE(a_moved_stream_works_on_its_new_driver),
 	CASE(a_moved_file_keeps_its_cursor),
 };
