@@ -274,6 +274,16 @@ static void let_go(struct request *request, int64_t result)
 	operation_finish(operation, (int64_t)operation->offset);
 }
 
+/* The event that takes the result ahead is the one that the host waits for. */
+static void keep_for_event(struct operation *ahead, struct object *object)
+{
+	ahead->object = object;
+	ahead->keeps_side = true;
+	ahead->parked = true;
+	ahead->offset = UINT64_MAX;
+	object->writer = ahead;
+}
+
 /*
  * The result is known, but the kernel still reads the buffer: an event of its own takes the result
  * ahead, and the operation stays behind for the buffer alone.  The object is done with it: it can
@@ -293,6 +303,8 @@ static void hold(struct operation *operation, int64_t result)
 	list_remove(&operation->node.link);
 	list_append(&operation->driver->operations, &operation->node.link);
 	object->writer = NULL;
+	if (operation->canceled)
+		keep_for_event(ahead, object);
 	operation->extra = NULL;
 	operation->object = NULL;
 	operation->offset = (uint64_t)result;

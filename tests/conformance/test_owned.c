@@ -469,6 +469,64 @@ static void a_cancelled_write_says_what_is_gone(struct test *t)
 	lent_return(t, &event, buffer);
 }
 
+/* Turns that deliver nothing of what has ended. */
+static void turn_without_events(struct test *t)
+{
+	struct abio_event event;
+
+	for (int i = 0; i < 16; i++) {
+		assert_int_equal(abio_driver_wake(t->driver), 0);
+		assert_int_equal(abio_driver_poll(t->driver, &event, sizeof(event), 1), 1);
+		assert_int_equal(event.flags, ABIO_EVENT_WAKE);
+	}
+}
+
+/* Whether its event brings the buffer or comes ahead of it. */
+static void a_cancelled_write_is_in_flight_until_the_host_has_its_result(struct test *t)
+{
+	abio_buffer buffer = lent_pattern(t, 4 * LARGE);
+	uint8_t *got = test_memory(t, 4 * LARGE);
+	struct abio_event event;
+	uint64_t token;
+	abio_io writer;
+	int peer = test_writer(t, &writer);
+
+	token = START(t, abio_write_owned_all, writer, buffer, 0, 0);
+	test_gather(t);
+	assert_int_equal(abio_cancel(writer, token), 1);
+	turn_without_events(t);
+	assert_int_equal(abio_write(writer, "x", 1, 0, 1), ABIO_E_BUSY);
+	assert_int_equal(abio_shutdown(writer, 0, 1), ABIO_E_BUSY);
+	assert_int_equal(abio_put(writer, "puts", 4), 4);
+	event = lent_result(t, token, buffer);
+	assert_int_equal(event.result, ABIO_E_CANCELED);
+	token = START(t, abio_write, writer, "!", 1, 0);
+	test_pull(t, peer, got, event.progress + 5);
+	assert_int_equal(test_result(t, token), 1);
+	assert_pattern(got, event.progress, 0);
+	assert_memory_equal(got + event.progress, "puts!", 5);
+	lent_return(t, &event, buffer);
+}
+
+static void a_cancelled_write_s_result_may_come_when_the_io_is_gone(struct test *t)
+{
+	abio_buffer buffer = lent_pattern(t, 4 * LARGE);
+	struct abio_event event;
+	uint64_t token;
+	abio_io writer;
+	int peer = test_writer(t, &writer);
+
+	token = START(t, abio_write_owned_all, writer, buffer, 0, 0);
+	test_gather(t);
+	assert_int_equal(abio_cancel(writer, token), 1);
+	turn_without_events(t);
+	assert_int_equal(abio_release(writer), 0);
+	event = lent_result(t, token, buffer);
+	assert_int_equal(event.result, ABIO_E_CANCELED);
+	test_close_fd(t, peer);
+	lent_return(t, &event, buffer);
+}
+
 /* A peer that reads what it likes when it likes. */
 static size_t read_some(int peer, uint8_t *got, size_t most)
 {
@@ -850,6 +908,8 @@ static const struct test_case cases[] = {
 	STREAMS(write_owned_all_sends_all),
 	STREAMS(owned_writes_go_behind_what_was_put),
 	STREAMS(a_cancelled_write_says_what_is_gone),
+	STREAMS(a_cancelled_write_is_in_flight_until_the_host_has_its_result),
+	STREAMS(a_cancelled_write_s_result_may_come_when_the_io_is_gone),
 	STREAMS(cancels_at_random_moments_lose_and_double_nothing),
 	STREAMS(a_dead_peer_brings_the_buffer_home),
 	STREAMS(closing_brings_a_buffer_home_that_is_written),
