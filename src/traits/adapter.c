@@ -225,8 +225,7 @@ static void transfer(struct adapter *adapter, struct request *request)
 	}
 }
 
-/* What an operation that is passed on reserved for it (stream.c); it has the rest. */
-static struct operation *reserved(struct request *request)
+struct operation *adapter_reserved(struct request *request)
 {
 	struct operation *operation = operation_of(request)->extra;
 
@@ -255,8 +254,9 @@ void adapter_perform(struct request *request)
 		request_finish(request, 0);
 		break;
 	default:
-		inner_ask(adapter->inner, reserved(request), (enum request_code)request->code,
-			  request->flags, request->offset, asked_replied, request);
+		inner_ask(adapter->inner, adapter_reserved(request),
+			  (enum request_code)request->code, request->flags, request->offset,
+			  asked_replied, request);
 		break;
 	}
 }
@@ -270,7 +270,7 @@ void adapter_withdraw(struct request *request)
 	else if (request == adapter->write)
 		operation_cancel(&adapter->writing);
 	else if (request->code != REQUEST_CLOSE)
-		operation_cancel(reserved(request));
+		operation_cancel(adapter_reserved(request));
 }
 
 int32_t adapter_usable(const struct object *inner)

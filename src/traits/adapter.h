@@ -51,6 +51,8 @@ void adapter_cut(struct adapter *adapter, const struct object *inner);
 int32_t adapter_usable(const struct object *inner);
 /* The class hooks of an adapter that changes nothing; others call them for what they do not. */
 void adapter_perform(struct request *request);
+/* What an operation that is passed on reserved for it (stream.c); it has the rest. */
+struct operation *adapter_reserved(struct request *request);
 void adapter_withdraw(struct request *request);
 void adapter_dispose(struct object *object);
 void adapter_forget(struct object *object);

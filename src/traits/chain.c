@@ -69,10 +69,33 @@ static void read_on(struct chain *chain, struct request *request)
 		adapter_read(&chain->adapter, request, request->iovecs, request->count, replied);
 }
 
+/* Where the first was let go of before it was ready, the wait goes on at the next. */
+static void was_ready(struct operation *operation, int64_t result)
+{
+	struct request *request = operation->owner;
+	struct object *inner = adapter_of(request->object)->inner;
+
+	if (result == ABIO_E_CANCELED && !request->canceled && operation->object != inner)
+		inner_ask(inner, operation, REQUEST_READY, request->flags, 0, was_ready, request);
+	else
+		request_finish(request, result);
+}
+
+static void wait_ready(struct chain *chain, struct request *request)
+{
+	request->state = REQUEST_SUBMITTED;
+	inner_ask(chain->adapter.inner, adapter_reserved(request), REQUEST_READY, request->flags, 0,
+		  was_ready, request);
+}
+
 static void perform(struct request *request)
 {
 	struct chain *chain = chain_of(request->object);
 
+	if (request->code == REQUEST_READY) {
+		wait_ready(chain, request);
+		return;
+	}
 	if (request->code == REQUEST_READ) {
 		request->state = REQUEST_SUBMITTED;
 		read_on(chain, request);

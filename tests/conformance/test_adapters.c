@@ -304,6 +304,24 @@ static void a_read_that_went_on_is_canceled(struct test *t)
 	assert_int_equal(test_result(t, read_into(t, two.chain, data, 10)), 5);
 }
 
+/* Whichever of both the first's end reaches first. */
+static void waiting_for_readiness_goes_on_at_the_next(struct test *t)
+{
+	struct two two = two_streams(t);
+	char *data = test_memory(t, 10);
+	uint64_t token = read_into(t, two.chain, data, 10);
+	uint64_t ready = START(t, abio_ready, two.chain, ABIO_INTEREST_READ, 0);
+
+	test_quiet(t);
+	assert_int_equal(abio_release(two.ios[0]), 0);
+	test_close_fd(t, two.peers[0]);
+	test_gather(t);
+	test_send(two.peers[1], "after", 5);
+	assert_int_equal(test_result(t, token), 5);
+	test_send(two.peers[1], "more", 4);
+	assert_int_equal(test_result(t, ready) & ABIO_READY_READ, ABIO_READY_READ);
+}
+
 static void chain_tries(struct test *t)
 {
 	struct two two = two_streams(t);
@@ -648,6 +666,7 @@ static const struct test_case cases[] = {
 	STREAMS(chain_reads_one_and_then_the_other),
 	STREAMS(a_waiting_read_goes_on_to_the_second),
 	STREAMS(a_read_that_went_on_is_canceled),
+	NATIVE(waiting_for_readiness_goes_on_at_the_next),
 	NATIVE(chain_tries),
 	STREAMS(chain_lets_go_of_what_has_ended),
 	STREAMS(chain_of_a_stream_and_a_file),
