@@ -25,6 +25,7 @@ BUILD ?= $(if $(VARIANT),build/$(VARIANT),build)
 ifeq ($(origin CC),default)
 CC := $(if $(findstring clang,$(VARIANT)),clang,gcc)
 endif
+SETUP_CLANG := $(if $(findstring clang,$(VARIANT)),setup-clang)
 AR ?= ar
 OBJCOPY ?= objcopy
 
@@ -95,7 +96,7 @@ $(ARCHIVE): $(OBJECTS)
 	@echo "  AR      $@"
 	@rm -f $@ && $(AR) rcs $@ $(OBJECTS)
 
-$(BUILD)/obj/%.o: %.c $(BUILD)/flags | setup-build
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags | setup-build $(SETUP_CLANG)
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
 	@$(CC) $(ABIO_CFLAGS) $(CFLAGS) -c -o $@ $<
@@ -145,7 +146,7 @@ FREE_CFLAGS = -std=gnu11 $(OPTIMIZE) $(WARN) $(DEBUG) -ffreestanding -fno-builti
 .PHONY: freestanding
 freestanding: $(FREE)/conformance ## build core and traits with a program that has no system
 
-$(FREE)/%.o: %.c $(BUILD)/flags | setup-build
+$(FREE)/%.o: %.c $(BUILD)/flags | setup-build $(SETUP_CLANG)
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
 	@$(CC) $(FREE_CFLAGS) $(CFLAGS) -c -o $@ $<

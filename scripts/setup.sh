@@ -25,6 +25,10 @@ for group in "$@"; do
 			sed '1s/^Build-Depends://; /^[A-Z].*:/d; s/(.*)//; s/[ ,]//g; /^$/d
 				s/^debhelper-compat$/debhelper/; s/^dh-sequence-python3$/dh-python/')
 		packages+=(build-essential lintian "${needed[@]}" "${luas[@]}") ;;
+	clang)
+		packages+=(clang)
+		want_clang=yes
+		;;
 	test) packages+=(gcc libc6-dev binutils liburing-dev libcmocka-dev libseccomp-dev) ;;
 	python)
 		packages+=(gcc libc6-dev python3 python3-venv python3-dev)
