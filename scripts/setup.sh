@@ -6,6 +6,13 @@ set -eu
 [ "${ABIO_SETUP-}" != no ] || exit 0
 cd "$(dirname "$0")/.."
 
+# One at a time, for make -j starts several: apt-get waits for no other that reads the lists.  The
+# lock is on this file, and what is installed does not inherit it.
+if [ -z "${ABIO_SETUP_LOCKED-}" ] && command -v apt-get >/dev/null &&
+	command -v flock >/dev/null; then
+	ABIO_SETUP_LOCKED=yes exec flock --close scripts/setup.sh scripts/setup.sh "$@"
+fi
+
 venv=build/venv
 packages=()
 pips=()
