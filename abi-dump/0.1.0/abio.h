@@ -103,8 +103,8 @@
  * ABIO_HOST_EOF, and a plain 0, or a count that is too large, is ABIO_E_HOST: an error of that
  * operation, never a crash.  A slot must return: neither an exception nor a longjmp may leave it,
  * so bindings catch inside the slot and answer with an error.  Slots are entered on the driver's
- * thread only, with no lock held; inside one everything may be called but poll, wait, submit and
- * close of the driver, which answer ABIO_E_REENTERED.  An object that may call the host has
+ * thread only, with no lock held; inside one everything may be called but poll, wait, submit, close
+ * and abandon of the driver, which answer ABIO_E_REENTERED.  An object that may call the host has
  * ABIO_CAP_CALLS_HOST.
  *
  * THREADS
@@ -134,10 +134,10 @@
  * LIMITS
  * A transfer is clamped to 0x7ffff000 bytes, on a file to 1 MiB, and answers the short count; the
  * exact and all forms go on.  An array of abio_iovec is clamped to 1024.  On a stream one read and
- * one write may be in flight at a time, of whatever form; a second is ABIO_E_BUSY.  Operations at
- * an offset, datagrams, accepts, flushes and waits for readiness are unlimited.  Nothing blocks but
- * abio_driver_wait.  Out of memory or descriptors is a code, and every object can still be used or
- * closed.
+ * one write may be in flight at a time, of whatever form; a second is ABIO_E_BUSY, also while the
+ * event of one that was cancelled is not delivered.  Operations at an offset, datagrams, accepts,
+ * flushes and waits for readiness are unlimited.  Nothing blocks but abio_driver_wait.  Out of
+ * memory or descriptors is a code, and every object can still be used or closed.
  *
  * VERSIONS AND TABLES
  * A program built against this header works with every later release of the same soname.  Numbers
@@ -227,20 +227,20 @@ enum {
 	/* the handle was made before fork and belongs to the parent process */
 	ABIO_E_FORKED = -4114,
 	ABIO_E_WRONG_THREAD = -4115, /* the driver is pinned to another thread that is alive */
-	/* this object does not have that trait or slot, or this build not that version */
+	/* this object, or this build, cannot do that; abio_query tells what an object can */
 	ABIO_E_UNSUPPORTED = -4116,
 	ABIO_E_TOO_NEW = -4117, /* a struct has a non-zero field this library does not know */
-	/*
-	 * an argument is out of its documented range; found by the library, never the kernel's
-	 * EINVAL
-	 */
+	/* an argument is out of its range; found by the library, never the kernel's EINVAL */
 	ABIO_E_ARGUMENT = -4118,
 	/*
 	 * that direction already has an operation, or the object is in use; never the kernel's
 	 * EBUSY
 	 */
 	ABIO_E_BUSY = -4119,
-	/* poll, wait or driver_close called from inside a host-implemented slot */
+	/*
+	 * poll, wait, submit, close or abandon of a driver called from inside a host-implemented
+	 * slot
+	 */
 	ABIO_E_REENTERED = -4120,
 	/* the stream ended before an exact read was full; progress says how much arrived */
 	ABIO_E_UNEXPECTED_EOF = -4121,
@@ -480,16 +480,21 @@ typedef uint64_t abio_buffer;
  * Frozen: its layout never changes.  Since 0.1.
  */
 struct abio_event {
-	uint64_t token; /* what the host passed at start */
+	uint64_t token; /* what the host passed at start; 0 with ABIO_EVENT_WAKE */
 	/* >= 0: the operation's value (count, position, readiness bits); < 0: an error */
 	int64_t result;
-	uint64_t progress; /* bytes moved; valid on error and cancel too */
+	/* bytes moved; valid on error and cancel too; of a receive all that came so far */
+	uint64_t progress;
 	/*
 	 * with ABIO_EVENT_HANDLE: the object opened or accepted; with ABIO_EVENT_BUFFER: the
 	 * buffer; else 0
 	 */
 	uint64_t handle;
-	uint64_t data; /* with ABIO_EVENT_VIEW: the address of the view; else 0 */
+	/*
+	 * with ABIO_EVENT_VIEW: the address of the view; with ABIO_EVENT_RELEASED: the memory, or
+	 * the `user`, that is the host's again; else 0
+	 */
+	uint64_t data;
 	uint32_t flags; /* ABIO_EVENT_* */
 	uint32_t reserved; /* 0 */
 };
@@ -525,9 +530,9 @@ struct abio_readbuf {
 struct abio_address {
 	uint32_t size; /* sizeof(struct abio_address) */
 	uint32_t family; /* ABIO_FAMILY_* */
-	uint32_t port; /* TCP port, host byte order; else 0 */
+	uint32_t port; /* of TCP and UDP: 0 to 65535, host byte order; else 0 */
 	uint32_t scope; /* IPv6 scope id (interface index); else 0 */
-	uint32_t length; /* bytes used in data */
+	uint32_t length; /* bytes used in data: 4, 16, or those of the path */
 	uint8_t data[108]; /* 4 or 16 bytes of IP address, or a Unix path without terminator */
 };
 
@@ -545,7 +550,7 @@ struct abio_driver_options {
 	 * never events
 	 */
 	uint32_t completions;
-	uint32_t workers; /* most worker threads for files and names; 0: 4 */
+	uint32_t workers; /* most worker threads for files and names, at most 64; 0: 4 */
 };
 
 /*
@@ -673,13 +678,19 @@ struct abio_table_head {
 /* ---- what a host implements ------------------------------------------------------------------ */
 
 /*
- * Tables that a host fills and gives to abio_object_create.  `head.size` is the host's sizeof,
- * head.trait the trait, the rest of the head is 0.  A slot that is NULL is not there.  Every slot
- * gets the host's `user` first and is called on the driver's thread, only inside a call of the
- * host's own, and never twice at once for one direction.  It returns > 0 on success; ABIO_HOST_EOF
- * at the end; ABIO_WOULD_BLOCK or, from a start_ slot, ABIO_PENDING; or an error (< 0).  0 is
- * ABIO_E_HOST: many languages turn an exception into it.  Inside a slot abio_driver_poll, _wait,
- * _submit and _close answer ABIO_E_REENTERED, everything else is allowed.
+ * Tables that a host fills.
+ * Such a table is given to abio_object_create, which copies it.  `head.size` is the host's sizeof
+ * of the struct, `head.trait` the trait, the rest of the head is 0.  A slot that is NULL is not
+ * there, and what is not there is provided where it can be.
+ * Every slot gets the host's `user` first and is called on the driver's thread, only inside a call
+ * of the host's own, and never twice at once for one direction.  Inside a slot abio_driver_poll,
+ * abio_driver_wait, abio_driver_submit, abio_driver_close and abio_driver_abandon answer
+ * ABIO_E_REENTERED, everything else is allowed.  A slot must return: neither an exception nor a
+ * longjmp may leave it.
+ * A slot returns > 0 on success; ABIO_HOST_EOF at the end; ABIO_WOULD_BLOCK or, from a start_ slot,
+ * ABIO_PENDING; or an error (< 0), which is -errno or a code of the library.  0, and what is no
+ * code, is ABIO_E_HOST: many languages turn an exception into 0.  From a try_ slot -EAGAIN is
+ * ABIO_WOULD_BLOCK.
  */
 
 /*
@@ -841,7 +852,7 @@ struct abio_accept_impl {
  *   info  struct abio_abi, `size` set, to be filled; not NULL
  *
  * Errors:
- *   ABIO_E_ARGUMENT  `info` is NULL or shorter than its first release
+ *   ABIO_E_ARGUMENT  `info` is NULL or of a size below its first release's or over 4096
  *
  * Thread: any.
  * Cost: makes no system call, never blocks.
@@ -915,11 +926,12 @@ int32_t abio_clock(int64_t *now_ns);
 /*
  * abio_driver_create: make a driver: an event queue with one descriptor to watch
  *
- * Makes a driver: an event queue over a backend, and one fd a host can watch.
- * Options may be NULL.  The driver is the host's until abio_driver_close or abio_driver_abandon.
+ * Makes a driver: an event queue over a backend, and one fd a host can watch.  Which backend it
+ * has, and why, abio_driver_info tells.
+ * The driver is the host's until abio_driver_close or abio_driver_abandon.
  * It is pinned to a thread later, by the first call that starts, polls or waits; creating it does
  * not pin.
- * Returns 0.
+ * Returns 0 and stores the driver.
  *
  * Parameters:
  *   options  struct abio_driver_options, `size` set, copied; may be NULL: all defaults
@@ -927,12 +939,14 @@ int32_t abio_clock(int64_t *now_ns);
  *
  * Errors:
  *   ABIO_E_TOO_NEW      a struct's unknown tail is not all zero
- *   ABIO_E_ARGUMENT     `options` is shorter than its first release, or has a flag that is not
- *                       known; `driver` is NULL; a backend that is not known, or too many workers
+ *   ABIO_E_ARGUMENT     `options` is of a size below its first release's or over 4096, or has a
+ *                       flag that is not known; `driver` is NULL; a backend that is not known, or
+ *                       more than 64 workers
  *   -ENOMEM             no memory
  *   -EMFILE             the process has no descriptor left (-ENFILE: the system)
- *   ABIO_E_UNSUPPORTED  ABIO_BACKEND_URING was asked for and io_uring does not work here; with
- *                       MIGRATES always
+ *   ABIO_E_UNSUPPORTED  io_uring was asked for, by the options or by ABIO_BACKEND in the
+ *                       environment, and does not work here; or by the options together with
+ *                       ABIO_DRIVER_MIGRATES
  *   -errno              any other error of the system
  *
  * Thread: any.
@@ -986,6 +1000,7 @@ int32_t abio_driver_fd(abio_driver driver);
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_ARGUMENT      `events` is NULL, `stride` too small or no multiple of 8, `capacity` 0
  *   ABIO_E_REENTERED     called from inside a host-implemented slot
+ *   -ENOMEM              the system has no memory to go on with; nothing is lost, poll again
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -1015,8 +1030,10 @@ int32_t abio_driver_poll(abio_driver driver, struct abio_event *events, uint32_t
  *   ABIO_E_FORKED        the handle was made before a fork, by the parent
  *   ABIO_E_HANDLE        `driver` is not a live driver
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
- *   ABIO_E_ARGUMENT      `events` is NULL, `stride` too small or no multiple of 8, `capacity` 0
+ *   ABIO_E_ARGUMENT      `events` is NULL, `stride` too small or no multiple of 8, `capacity` 0; a
+ *                        timeout below -1
  *   ABIO_E_REENTERED     called from inside a host-implemented slot
+ *   -ENOMEM              the system has no memory to go on with; nothing is lost, poll again
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: blocks, for as long as it was asked to.
@@ -1039,6 +1056,7 @@ int32_t abio_driver_wait(abio_driver driver, struct abio_event *events, uint32_t
  *   ABIO_E_FORKED        the handle was made before a fork, by the parent
  *   ABIO_E_HANDLE        `driver` is not a live driver
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_REENTERED     called from inside a host-implemented slot
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -1121,7 +1139,7 @@ int32_t abio_driver_doorbell(abio_driver driver, int32_t fd, uint32_t flags);
  * The terminal events come through poll and wait as always; when the last is delivered and the last
  * descriptor closed, abio_driver_close succeeds.
  * When the owner thread is dead, any thread may shut down, poll and close.
- * Returns the number of operations still in flight.
+ * Returns the number of operations still in flight, the library's own included.
  *
  * Parameters:
  *   driver  the driver
@@ -1142,7 +1160,8 @@ int32_t abio_driver_shutdown(abio_driver driver);
  *
  * Frees an idle driver and closes the ios that are still open on it; their handles answer
  * ABIO_E_CLOSED until they are released.  Never blocks.
- * No event of this driver comes after it.
+ * No event of this driver comes after it.  Worker threads that it had started end a moment later,
+ * and the one descriptor they share with them.
  * Returns 0.
  *
  * Parameters:
@@ -1168,7 +1187,8 @@ int32_t abio_driver_close(abio_driver driver);
  * abio_driver_abandon: give a driver up at once, also in the child of a fork
  *
  * Gives the driver up at once.  Memory that the system may still write to is leaked on purpose, and
- * buffers of operations in flight must never be used again.
+ * buffers of operations in flight must never be used again.  Events that are undelivered are
+ * dropped.
  * For a process that is about to end, and for the child of a fork, where it closes the inherited
  * descriptors and touches nothing of the parent's.
  * Returns 0.
@@ -1179,6 +1199,7 @@ int32_t abio_driver_close(abio_driver driver);
  * Errors:
  *   ABIO_E_HANDLE        `driver` is not a live driver
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
+ *   ABIO_E_REENTERED     called from inside a host-implemented slot
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -1200,7 +1221,7 @@ int32_t abio_driver_abandon(abio_driver driver);
  * Errors:
  *   ABIO_E_FORKED    the handle was made before a fork, by the parent
  *   ABIO_E_HANDLE    `driver` is not a live driver
- *   ABIO_E_ARGUMENT  `info` is NULL or shorter than its first release
+ *   ABIO_E_ARGUMENT  `info` is NULL or of a size below its first release's or over 4096
  *
  * Thread: any.
  * Cost: makes no system call, never blocks.
@@ -1273,6 +1294,7 @@ int32_t abio_release(abio_io io);
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_ARGUMENT      `flags` has a bit that is not known
+ *   -ENOMEM              no memory
  *
  * Errors of the event:
  *   ABIO_E_CANCELED  cancelled, by abio_cancel, close, release or shutdown
@@ -1289,13 +1311,15 @@ int32_t abio_close(abio_io io, uint32_t flags, uint64_t token);
  *
  * Asks every operation in flight under this driver, or on this io, that carries `token` to end.  A
  * request, not a result: each still ends in its one terminal event, with ABIO_E_CANCELED, or with
- * its own result if that came first; `progress` counts what was moved.
+ * its own result if that came first; `progress` counts what was moved.  Until that event was
+ * delivered the operation is in flight: its direction is taken, and a start there answers
+ * ABIO_E_BUSY.
  * Opening, connecting, resolving and timers are cancelled through the driver.
- * Returns how many operations were asked; 0 when none was in flight.
+ * Returns how many operations were asked; 0 when none was in flight, or all had been asked before.
  *
  * Parameters:
  *   handle  a driver or an io
- *   token   the token of a start
+ *   token   the one that the operations were started with
  *
  * Errors:
  *   ABIO_E_FORKED        the handle was made before a fork, by the parent
@@ -1324,7 +1348,7 @@ int32_t abio_cancel(uint64_t handle, uint64_t token);
  *   ABIO_E_HANDLE        `io` is not a live io
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
- *   ABIO_E_ARGUMENT      `info` is NULL or shorter than its first release
+ *   ABIO_E_ARGUMENT      `info` is NULL or of a size below its first release's or over 4096
  *   ABIO_E_UNSUPPORTED   the object does not have that trait, or nobody knows it
  *
  * Thread: the driver's, which the first such call decides.
@@ -1348,7 +1372,7 @@ int32_t abio_query(abio_io io, uint32_t trait, struct abio_trait_info *info);
  *   ABIO_E_HANDLE        `io` is not a live io
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
- *   ABIO_E_ARGUMENT      `info` is NULL or shorter than its first release
+ *   ABIO_E_ARGUMENT      `info` is NULL or of a size below its first release's or over 4096
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -1359,11 +1383,12 @@ int32_t abio_info(abio_io io, struct abio_io_info *info);
 /*
  * abio_open: open a file
  *
- * Opens a file.  `path` is `length` bytes (1 to 4095) without a zero byte; it is copied.  Options
- * may be NULL: read only.
+ * Opens a file.  `path` is `length` bytes (1 to 4095) without a zero byte; a relative one is of the
+ * directory that the process has when the system looks it up.
  * A regular file, block device or directory becomes an ABIO_KIND_FILE; a FIFO or character device
- * an ABIO_KIND_PIPE.  A FIFO opens at once: for reading without a writer, for writing without a
- * reader it fails with -ENXIO.
+ * an ABIO_KIND_PIPE.  Its traits are those of the kind, whatever the access: a write to what was
+ * opened for reading alone ends in -EBADF.  A FIFO opens at once: for reading without a writer, for
+ * writing without a reader it fails with -ENXIO.
  * The event brings the io in `handle` (ABIO_EVENT_HANDLE), its result is 0.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
@@ -1381,9 +1406,10 @@ int32_t abio_info(abio_io io, struct abio_io_info *info);
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the driver is shut down
  *   ABIO_E_TOO_NEW       a struct's unknown tail is not all zero
- *   ABIO_E_ARGUMENT      `path` is NULL and `length` is not 0; `options` is shorter than its first
- *                        release, or has a flag that is not known; an empty or too long path, or
- *                        one with a zero byte
+ *   ABIO_E_ARGUMENT      `path` is NULL and `length` is not 0; `options` is of a size below its
+ *                        first release's or over 4096, or has a flag that is not known; an empty or
+ *                        too long path, or one with a zero byte; an access or mode that is not
+ *                        known
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -1406,7 +1432,7 @@ int32_t abio_open(abio_driver driver, const void *path, uint32_t length,
 /*
  * abio_connect: connect a stream socket
  *
- * Connects a stream socket to an IPv4, IPv6 or Unix address.  Options may be NULL.
+ * Connects a stream socket to an IPv4, IPv6 or Unix address.
  * TCP_NODELAY is set unless ABIO_CONNECT_DELAY is given.
  * The event brings the io in `handle` (ABIO_EVENT_HANDLE), its result is 0.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
@@ -1424,9 +1450,9 @@ int32_t abio_open(abio_driver driver, const void *path, uint32_t length,
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the driver is shut down
  *   ABIO_E_TOO_NEW       a struct's unknown tail is not all zero
- *   ABIO_E_ARGUMENT      `address` is NULL or shorter than its first release; `options` is shorter
- *                        than its first release, or has a flag that is not known; a family or
- *                        length that is not valid
+ *   ABIO_E_ARGUMENT      `address` is NULL or of a size below its first release's or over 4096;
+ *                        `options` is of a size below its first release's or over 4096, or has a
+ *                        flag that is not known; a family or length that is not valid
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -1450,7 +1476,6 @@ int32_t abio_connect(abio_driver driver, const struct abio_address *address,
  * abio_listen: make a listening socket
  *
  * Makes a listening socket bound to `address` (port 0: one the system picks, see abio_info).
- * Options may be NULL.
  * SO_REUSEADDR is set on TCP.  A Unix path is created by it and is not removed on close.
  * Returns 0 and stores the io.
  *
@@ -1466,9 +1491,9 @@ int32_t abio_connect(abio_driver driver, const struct abio_address *address,
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the driver is shut down
  *   ABIO_E_TOO_NEW       a struct's unknown tail is not all zero
- *   ABIO_E_ARGUMENT      `address` is NULL or shorter than its first release; `options` is shorter
- *                        than its first release, or has a flag that is not known; `io` is NULL; a
- *                        family or length that is not valid
+ *   ABIO_E_ARGUMENT      `address` is NULL or of a size below its first release's or over 4096;
+ *                        `options` is of a size below its first release's or over 4096, or has a
+ *                        flag that is not known; `io` is NULL; a family or length that is not valid
  *   -EADDRINUSE          the address is taken
  *   -EACCES              not permitted
  *   -EMFILE              no descriptor left
@@ -1487,9 +1512,11 @@ int32_t abio_listen(abio_driver driver, const struct abio_address *address,
  * abio_resolve: look up the addresses of a host name
  *
  * Looks up the addresses of a host name, on a worker thread; a numeric address needs none.  `name`
- * is `length` bytes (0 to 255) and is copied; `port` 0 to 65535 is put into every address.
- * The event's result is the number of addresses; `data` is the first of that many struct
- * abio_address, a view valid until the next poll or wait begins.
+ * is `length` bytes, 0 to 255: an empty one is the loopback addresses, or with ABIO_RESOLVE_PASSIVE
+ * the wildcard ones, which stand for all addresses of this machine.  `port` is put into every
+ * address.
+ * The event's result is the number of addresses, at most 32; it has ABIO_EVENT_VIEW, and `data` is
+ * the first of that many struct abio_address, valid until the next poll or wait begins.
  * A cancelled look-up ends at once; its worker is left to finish alone.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
@@ -1572,7 +1599,8 @@ int32_t abio_adopt(abio_driver driver, int32_t fd, uint32_t kind, uint32_t flags
  * abio_detach: take the descriptor back out of an io
  *
  * Takes the descriptor back out of an idle io.  The io is closed by it; the descriptor is the
- * host's, as it was before abio_adopt but for the position of a file.
+ * host's, as it was before abio_adopt but for the position of a file.  One that the library made is
+ * close-on-exec, and O_NONBLOCK unless it is a file's.
  * Returns 0 and stores the descriptor.
  *
  * Parameters:
@@ -1599,8 +1627,8 @@ int32_t abio_detach(abio_io io, int32_t *fd);
  * abio_move: give an io to another driver
  *
  * Gives an idle io to another driver, of this thread or another: accept on one, serve on another.
- * The old handle answers ABIO_E_CLOSED from now on and is released by the host; the new one belongs
- * to the other driver's thread and has one reference.
+ * On failure nothing has changed.  The old handle answers ABIO_E_CLOSED from now on and is released
+ * by the host; the new one belongs to the other driver's thread and has one reference.
  * Returns 0 and stores the new handle.
  *
  * Parameters:
@@ -1609,7 +1637,8 @@ int32_t abio_detach(abio_io io, int32_t *fd);
  *   moved  where the handle is stored on success; not NULL
  *
  * Errors:
- *   ABIO_E_FORKED        the handle was made before a fork, by the parent
+ *   ABIO_E_FORKED        the handle was made before a fork, by the parent; `to` was made before a
+ *                        fork, by the parent
  *   ABIO_E_HANDLE        `io` is not a live io; `to` is not a driver
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
@@ -1656,8 +1685,9 @@ int32_t abio_pipe(abio_driver driver, uint32_t flags, abio_io *reader, abio_io *
 /*
  * abio_timer: get an event after some time
  *
- * An event with result 0 after `after_ns` nanoseconds (>= 0), never earlier.  Timers are behind the
- * driver's fd like everything else.  Cancelled through the driver.
+ * Asks for an event after `after_ns` nanoseconds, never earlier.  Timers are behind the driver's fd
+ * like everything else.  They are cancelled through the driver.
+ * The event's result is 0.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  *
@@ -1779,7 +1809,7 @@ int32_t abio_ready_fd(abio_io io, uint32_t interest, int32_t *fd, uint32_t *even
 /*
  * abio_try_read: read what is there now
  *
- * Reads what is there now into borrowed memory.
+ * Reads what is there now, into memory that is borrowed for the call.
  * Returns the number of bytes; 0 at the end of the stream (or for length 0).
  *
  * Parameters:
@@ -1797,6 +1827,8 @@ int32_t abio_ready_fd(abio_io io, uint32_t interest, int32_t *fd, uint32_t *even
  *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `flags` has a bit that is not known
  *   ABIO_WOULD_BLOCK     nothing to read now
  *   ABIO_E_BUSY          a read or receive is in flight
+ *   -ECONNRESET          the peer broke the connection off
+ *   -errno               any other error of the system
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -1807,9 +1839,10 @@ int32_t abio_try_read(abio_io io, void *data, uint32_t length, uint32_t flags);
 /*
  * abio_try_readv: read what is there now into several pieces of memory
  *
- * As abio_try_read, into several pieces of memory in turn.  More than 1024 pieces are clamped to
- * the first 1024.
- * Returns 0.
+ * As abio_try_read, into several pieces of memory in turn, by one system call where the io has
+ * ABIO_CAP_VECTORED, else into the first piece alone.  More than 1024 pieces are clamped to the
+ * first 1024.
+ * Returns the number of bytes; 0 at the end of the stream (or without room).
  *
  * Parameters:
  *   io      the io
@@ -1824,9 +1857,12 @@ int32_t abio_try_read(abio_io io, void *data, uint32_t length, uint32_t flags);
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `iovecs` is NULL and `count` is not 0; `flags` has a bit that is not known
+ *   ABIO_E_ARGUMENT      `iovecs` is NULL and `count` is not 0; a piece's `base` is NULL and its
+ *                        length is not 0; `flags` has a bit that is not known
  *   ABIO_WOULD_BLOCK     nothing to read now
  *   ABIO_E_BUSY          a read or receive is in flight
+ *   -ECONNRESET          the peer broke the connection off
+ *   -errno               any other error of the system
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -1862,7 +1898,8 @@ int32_t abio_try_readv(abio_io io, const struct abio_iovec *iovecs, uint32_t cou
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
  *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `flags` has a bit that is not known
- *   ABIO_E_BUSY          a read or receive is already in flight on this io
+ *   ABIO_E_BUSY          a read or receive is in flight on this io already; on a file also a write,
+ *                        for both use its position
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -1881,9 +1918,10 @@ int32_t abio_read(abio_io io, void *data, uint32_t length, uint32_t flags, uint6
 /*
  * abio_readv: read at least one byte into several pieces of memory
  *
- * As abio_read, into several pieces of memory in turn, by one system call.  The array is copied at
- * start, only the memory it points to is lent.  More than 1024 pieces are clamped to the first
- * 1024.
+ * As abio_read, into several pieces of memory in turn, by one system call where the io has
+ * ABIO_CAP_VECTORED, else into the first piece alone.  The array is copied at start, only the
+ * memory it points to is lent.  More than 1024 pieces are clamped to the first 1024.
+ * The event's result and progress are the number of bytes; 0 at the end, or without room.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
@@ -1903,8 +1941,10 @@ int32_t abio_read(abio_io io, void *data, uint32_t length, uint32_t flags, uint6
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `iovecs` is NULL and `count` is not 0; `flags` has a bit that is not known
- *   ABIO_E_BUSY          a read or receive is already in flight on this io
+ *   ABIO_E_ARGUMENT      `iovecs` is NULL and `count` is not 0; a piece's `base` is NULL and its
+ *                        length is not 0; `flags` has a bit that is not known
+ *   ABIO_E_BUSY          a read or receive is in flight on this io already; on a file also a write,
+ *                        for both use its position
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -1922,9 +1962,10 @@ int32_t abio_readv(abio_io io, const struct abio_iovec *iovecs, uint32_t count, 
 /*
  * abio_read_exact: read exactly as many bytes as asked for
  *
- * Reads exactly `length` bytes.  The event's result is `length`; on any error and on cancel
- * `progress` says how many bytes are in `data`, and a new read_exact for the rest continues.
- * With ABIO_START_INLINE it returns ABIO_PENDING unless everything was there at once.
+ * Reads exactly `length` bytes.  With ABIO_START_INLINE it returns ABIO_PENDING unless everything
+ * was there at once.
+ * The event's result is `length`; on any error and on cancel `progress` says how many bytes are in
+ * `data`, and a new read_exact for the rest continues.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
@@ -1945,7 +1986,8 @@ int32_t abio_readv(abio_io io, const struct abio_iovec *iovecs, uint32_t count, 
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
  *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `flags` has a bit that is not known
- *   ABIO_E_BUSY          a read or receive is already in flight on this io
+ *   ABIO_E_BUSY          a read or receive is in flight on this io already; on a file also a write,
+ *                        for both use its position
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -1963,8 +2005,8 @@ int32_t abio_read_exact(abio_io io, void *data, uint32_t length, uint32_t flags,
 /*
  * abio_try_write: write what fits now
  *
- * Writes what fits now from borrowed memory.
- * Returns the number of bytes.  Never raises SIGPIPE.
+ * Writes what fits now, from memory that is borrowed for the call.  Never raises SIGPIPE.
+ * Returns the number of bytes.
  *
  * Parameters:
  *   io      the io
@@ -1994,9 +2036,10 @@ int32_t abio_try_write(abio_io io, const void *data, uint32_t length, uint32_t f
 /*
  * abio_try_writev: write what fits now from several pieces of memory
  *
- * As abio_try_write, from several pieces of memory in turn.  More than 1024 pieces are clamped to
- * the first 1024.
- * Returns 0.
+ * As abio_try_write, from several pieces of memory in turn, by one system call where the io has
+ * ABIO_CAP_VECTORED, else from the first piece alone.  More than 1024 pieces are clamped to the
+ * first 1024.
+ * Returns the number of bytes.
  *
  * Parameters:
  *   io      the io
@@ -2011,7 +2054,9 @@ int32_t abio_try_write(abio_io io, const void *data, uint32_t length, uint32_t f
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `iovecs` is NULL and `count` is not 0; `flags` has a bit that is not known
+ *   ABIO_E_ARGUMENT      `iovecs` is NULL and `count` is not 0; a piece's `base` is NULL and its
+ *                        length is not 0; `flags` has a bit that is not known; on a datagram
+ *                        socket, more than 1024 pieces, for a message is never cut
  *   ABIO_WOULD_BLOCK     no room now
  *   ABIO_E_BUSY          a write is in flight, or abio_put has not sent everything
  *   -EPIPE               nobody reads the other end; this or another error of an earlier abio_put
@@ -2029,6 +2074,7 @@ int32_t abio_try_writev(abio_io io, const struct abio_iovec *iovecs, uint32_t co
  * abio_try_flush: ask whether everything that was put has reached the system
  *
  * Asks whether everything that abio_put took has reached the system.
+ * Of a file everything always has.
  * Returns 0 when it has.
  *
  * Parameters:
@@ -2077,7 +2123,8 @@ int32_t abio_try_flush(abio_io io);
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
  *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `flags` has a bit that is not known
- *   ABIO_E_BUSY          a write is already in flight on this io
+ *   ABIO_E_BUSY          a write is in flight on this io already; on a file also a read, for both
+ *                        use its position
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -2099,8 +2146,10 @@ int32_t abio_write(abio_io io, const void *data, uint32_t length, uint32_t flags
 /*
  * abio_writev: write at least one byte from several pieces of memory
  *
- * As abio_write, from several pieces of memory in turn, by one system call.  The array is copied at
- * start.  More than 1024 pieces are clamped to the first 1024.
+ * As abio_write, from several pieces of memory in turn, by one system call where the io has
+ * ABIO_CAP_VECTORED, else from the first piece alone.  The array is copied at start, only the
+ * memory it points to is lent.  More than 1024 pieces are clamped to the first 1024.
+ * The event's result and progress are the number of bytes.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
@@ -2120,8 +2169,11 @@ int32_t abio_write(abio_io io, const void *data, uint32_t length, uint32_t flags
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `iovecs` is NULL and `count` is not 0; `flags` has a bit that is not known
- *   ABIO_E_BUSY          a write is already in flight on this io
+ *   ABIO_E_ARGUMENT      `iovecs` is NULL and `count` is not 0; a piece's `base` is NULL and its
+ *                        length is not 0; `flags` has a bit that is not known; on a datagram
+ *                        socket, more than 1024 pieces, for a message is never cut
+ *   ABIO_E_BUSY          a write is in flight on this io already; on a file also a read, for both
+ *                        use its position
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -2141,9 +2193,10 @@ int32_t abio_writev(abio_io io, const struct abio_iovec *iovecs, uint32_t count,
 /*
  * abio_write_all: write all bytes
  *
- * Writes all `length` bytes.  The event's result is `length`; on any error and on cancel `progress`
- * says how many bytes are gone, and a new write_all of the rest continues.
- * With ABIO_START_INLINE it returns ABIO_PENDING unless everything fitted at once.
+ * Writes all `length` bytes.  With ABIO_START_INLINE it returns ABIO_PENDING unless everything
+ * fitted at once.
+ * The event's result is `length`; on any error and on cancel `progress` says how many bytes are
+ * gone, and a new write_all of the rest continues.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
@@ -2164,7 +2217,8 @@ int32_t abio_writev(abio_io io, const struct abio_iovec *iovecs, uint32_t count,
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
  *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `flags` has a bit that is not known
- *   ABIO_E_BUSY          a write is already in flight on this io
+ *   ABIO_E_BUSY          a write is in flight on this io already; on a file also a read, for both
+ *                        use its position
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -2257,11 +2311,13 @@ int32_t abio_shutdown(abio_io io, uint32_t flags, uint64_t token);
 /*
  * abio_receive: get a stream piece by piece, as it arrives
  *
- * Stays armed and delivers the stream as it arrives: each piece is an event with ABIO_EVENT_MORE
- * and ABIO_EVENT_VIEW, `data` and `result` saying where and how much; the bytes are the library's
- * and valid until the next poll or wait begins.  No memory is held while nothing arrives.
- * The terminal event has result 0 at the end of the stream, else an error.  A cancel delivers first
- * what has arrived.  It is the stream's reader: other reads answer ABIO_E_BUSY meanwhile.
+ * Stays armed and delivers the stream as it arrives.  The bytes are the library's and valid until
+ * the next poll or wait begins.  No memory is held while nothing arrives.
+ * It is the stream's reader: other reads answer ABIO_E_BUSY meanwhile.  A cancel delivers first
+ * what has arrived.  abio_receive_pause holds it back.
+ * The event of each piece has ABIO_EVENT_MORE and ABIO_EVENT_VIEW, `data` and `result` saying where
+ * and how much; its `progress` is all that has come so far.
+ * The terminal event has result 0 at the end of the stream, else an error.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  *
@@ -2340,11 +2396,12 @@ int32_t abio_receive_resume(abio_io io);
 /*
  * abio_put: write a copy of some bytes at the next poll
  *
- * Copies bytes to be written, all puts of a turn of the host's loop in one go, at the next poll,
- * wait or submit.  The memory is the host's again at return.  There is no event for success:
- * abio_flush drains, close flushes.  An error of the transport sticks: every later put, flush and
- * close reports it.
- * Returns the number of bytes taken: less than `length` when the high-water mark (256 KiB) is near.
+ * Copies bytes to be written.  All puts of a turn of the host's loop are written in one go, at the
+ * next poll, wait or submit.  The memory is the host's again at return.  There is no event for
+ * success: abio_flush drains, close flushes.  An error of the transport sticks: every later put,
+ * flush and close reports it.
+ * Returns the number of bytes taken: less than `length` when the high-water mark (256 KiB, or the
+ * capacity of a buffered writer) is near.
  *
  * Parameters:
  *   io      the io
@@ -2391,7 +2448,7 @@ int32_t abio_put(abio_io io, const void *data, uint32_t length);
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
  *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `flags` has a bit that is not known;
- *                        offset over 2^63-1
+ *                        `offset` is over 2^63-1
  *   ABIO_WOULD_BLOCK     it would have to wait for the device
  *
  * Thread: the driver's, which the first such call decides.
@@ -2427,7 +2484,7 @@ int32_t abio_try_read_at(abio_io io, void *data, uint32_t length, uint64_t offse
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
  *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `flags` has a bit that is not known;
- *                        offset over 2^63-1
+ *                        `offset` is over 2^63-1
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -2445,8 +2502,8 @@ int32_t abio_read_at(abio_io io, void *data, uint32_t length, uint64_t offset, u
 /*
  * abio_read_at_exact: read exactly as many bytes as asked for, at an offset
  *
- * Reads exactly `length` bytes at `offset`.  The event's result is `length`; on error and cancel
- * `progress` says how many bytes are in `data`.
+ * Reads exactly `length` bytes at `offset`.
+ * The event's result is `length`; on error and cancel `progress` says how many bytes are in `data`.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
@@ -2468,7 +2525,7 @@ int32_t abio_read_at(abio_io io, void *data, uint32_t length, uint64_t offset, u
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
  *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `flags` has a bit that is not known;
- *                        offset over 2^63-1
+ *                        `offset`, or the end of what was asked for, is over 2^63-1
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -2487,8 +2544,10 @@ int32_t abio_read_at_exact(abio_io io, void *data, uint32_t length, uint64_t off
 /*
  * abio_readv_at: read at an offset into several pieces of memory
  *
- * As abio_read_at, into several pieces of memory in turn, by one system call.  The array is copied
- * at start.  More than 1024 pieces are clamped to the first 1024.
+ * As abio_read_at, into several pieces of memory in turn, by one system call where the io has
+ * ABIO_CAP_VECTORED, else into the first piece alone.  The array is copied at start, only the
+ * memory it points to is lent.  More than 1024 pieces are clamped to the first 1024.
+ * The event's result and progress are the number of bytes; 0 at or past the end, or without room.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
@@ -2509,8 +2568,9 @@ int32_t abio_read_at_exact(abio_io io, void *data, uint32_t length, uint64_t off
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `iovecs` is NULL and `count` is not 0; `flags` has a bit that is not
- *                        known; offset over 2^63-1
+ *   ABIO_E_ARGUMENT      `iovecs` is NULL and `count` is not 0; a piece's `base` is NULL and its
+ *                        length is not 0; `flags` has a bit that is not known; `offset` is over
+ *                        2^63-1
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -2553,7 +2613,7 @@ int32_t abio_readv_at(abio_io io, const struct abio_iovec *iovecs, uint32_t coun
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
  *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `flags` has a bit that is not known;
- *                        offset over 2^63-1
+ *                        `offset` is over 2^63-1
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -2572,8 +2632,8 @@ int32_t abio_write_at(abio_io io, const void *data, uint32_t length, uint64_t of
 /*
  * abio_write_at_all: write all bytes at an offset
  *
- * Writes all `length` bytes at `offset`.  The event's result is `length`; on error and cancel
- * `progress` says how many bytes are written.
+ * Writes all `length` bytes at `offset`.
+ * The event's result is `length`; on error and cancel `progress` says how many bytes are written.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
@@ -2595,7 +2655,7 @@ int32_t abio_write_at(abio_io io, const void *data, uint32_t length, uint64_t of
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
  *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `flags` has a bit that is not known;
- *                        offset over 2^63-1
+ *                        `offset`, or the end of what was asked for, is over 2^63-1
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -2678,8 +2738,8 @@ int32_t abio_try_accept(abio_io io, uint32_t flags, abio_io *accepted);
 /*
  * abio_accept: wait for a connection
  *
- * Waits for a connection.  The event brings the io in `handle` (ABIO_EVENT_HANDLE), its result is
- * 0.  Any number of accepts may wait; each takes one connection.
+ * Waits for a connection.  Any number of accepts may wait; each takes one connection.
+ * The event brings the io in `handle` (ABIO_EVENT_HANDLE), its result is 0.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  *
@@ -2717,14 +2777,15 @@ int32_t abio_accept(abio_io io, uint32_t flags, uint64_t token);
  * abio_send_to without an address go there.  One of the two is required; both are of one family.
  * Beside Datagram it has the traits Ready, Read, Write, OwnedRead and OwnedWrite, without their
  * exact and all forms: each transfer is one message, in the same line as abio_receive_from and
- * abio_send_to, and a transfer of length 0 moves none.  A Unix path is created by `local` and is
- * not removed on close.
+ * abio_send_to, and a transfer of length 0 moves none.  A read with ABIO_START_INLINE of a message
+ * that is cut returns ABIO_PENDING, for only the event can say so.  A Unix path is created by
+ * `local` and is not removed on close.
  * Returns 0 and stores the io.
  *
  * Parameters:
  *   driver  the driver
- *   local   struct abio_address, `size` set, copied; may be NULL: all defaults
- *   peer    struct abio_address, `size` set, copied; may be NULL: all defaults
+ *   local   struct abio_address, `size` set, copied; may be NULL: none
+ *   peer    struct abio_address, `size` set, copied; may be NULL: none
  *   flags   ABIO_DATAGRAM_* bits, or 0
  *   io      where the handle is stored on success; not NULL
  *
@@ -2734,9 +2795,10 @@ int32_t abio_accept(abio_io io, uint32_t flags, uint64_t token);
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the driver is shut down
  *   ABIO_E_TOO_NEW       a struct's unknown tail is not all zero
- *   ABIO_E_ARGUMENT      `local` is shorter than its first release; `peer` is shorter than its
- *                        first release; `flags` has a bit that is not known; `io` is NULL; no
- *                        address, two families, or a family or length that is not valid
+ *   ABIO_E_ARGUMENT      `local` is of a size below its first release's or over 4096; `peer` is of
+ *                        a size below its first release's or over 4096; `flags` has a bit that is
+ *                        not known; `io` is NULL; no address, two families, or a family or length
+ *                        that is not valid
  *   -EADDRINUSE          the address is taken
  *   -EACCES              not permitted
  *   -EMFILE              no descriptor left
@@ -2757,7 +2819,8 @@ int32_t abio_datagram(abio_driver driver, const struct abio_address *local,
  *
  * Gives BufRead to anything that reads: a new io with a buffer of `capacity` bytes (at most 2^30)
  * in front of `io`.  It has the traits Ready, Read, BufRead, OwnedRead, where `io` has it Seek, and
- * passes on Write and its kin.
+ * passes on Write and its kin.  Over a file a write goes where the file's own position is, which is
+ * behind what was read ahead: seek before it.
  * It takes a reference on `io`, which nobody else should read from meanwhile: what was read ahead
  * is in the reader.  Releasing or closing the reader closes the reader and drops that reference.
  * Returns 0 and stores the new io.
@@ -2864,7 +2927,7 @@ int32_t abio_take(abio_io io, uint64_t limit, uint32_t flags, abio_io *taken);
  *   ABIO_E_FORKED        the handle was made before a fork, by the parent
  *   ABIO_E_HANDLE        `io` or `next` is not a live handle of its kind
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
- *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_CLOSED        the io or `next` is closed or closing
  *   ABIO_E_ARGUMENT      `flags` has a bit that is not known; `chained` is NULL; `next` belongs to
  *                        another driver
  *   ABIO_E_UNSUPPORTED   one of them does not read
@@ -2886,7 +2949,7 @@ int32_t abio_chain(abio_io io, abio_io next, uint32_t flags, abio_io *chained);
  * The event's result and progress are the number of bytes written.  On error and cancel `progress`
  * is exact, and no byte is lost: what was read and not written is read again by the next read from
  * `io`, and a file's position is behind what was written.  abio_cancel finds it by the driver and
- * by `io`.
+ * by `io`, not by `sink`.
  * The kernel copies from files alone: to files, and to pipes and sockets whose descriptors are
  * O_NONBLOCK, as those that the library made are.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
@@ -2903,7 +2966,7 @@ int32_t abio_chain(abio_io io, abio_io next, uint32_t flags, abio_io *chained);
  *   ABIO_E_FORKED        the handle was made before a fork, by the parent
  *   ABIO_E_HANDLE        `io` or `sink` is not a live handle of its kind
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
- *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_CLOSED        the io or `sink` is closed or closing
  *   ABIO_E_ARGUMENT      `flags` has a bit that is not known; `sink` belongs to another driver, or
  *                        is `io`'s own file
  *   ABIO_E_BUSY          `io` has a read in flight, or `sink` a write; or one is a file with an
@@ -2926,8 +2989,10 @@ int32_t abio_copy(abio_io io, abio_io sink, uint64_t limit, uint32_t flags, uint
  * abio_object_create: make an io that the host implements
  *
  * Makes an io that the host implements: `impls` are `count` pointers to abio_<trait>_impl tables,
- * one for each trait at most, which are copied.  Everything that is not implemented is provided:
- * the io works wherever a native one does.  `user` is passed to every slot.
+ * one for each trait at most, which are copied.  It has the traits of its tables with all their
+ * functions, beside them Ready, and where it reads or writes OwnedRead, OwnedWrite and BufWrite,
+ * where it does both Split: the io works wherever a native one does.  BufRead without a table for
+ * it, and abio_receive, are had by abio_buf_reader over it.  `user` is passed to every slot.
  * When it is closed, by abio_close, its last release or abio_driver_shutdown, an event with
  * ABIO_EVENT_RELEASED, `token` and `data` = `user` follows, exactly once: nothing is called any
  * more.  Until then abio_driver_close answers ABIO_E_BUSY, so that no `user` is lost; only
@@ -2945,7 +3010,7 @@ int32_t abio_copy(abio_io io, abio_io sink, uint64_t limit, uint32_t flags, uint
  *   impls   `count` pointers to tables of the host's, copied; not NULL
  *   count   number of elements
  *   user    any pointer of the host, passed back; may be NULL
- *   token   the token of a start
+ *   token   any number; it comes back in the event that gives `user` back
  *   io      where the handle is stored on success; not NULL
  *
  * Errors:
@@ -2953,8 +3018,9 @@ int32_t abio_copy(abio_io io, abio_io sink, uint64_t limit, uint32_t flags, uint
  *   ABIO_E_HANDLE        `driver` is not a live driver
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the driver is shut down
- *   ABIO_E_ARGUMENT      `impls` is NULL; `io` is NULL; a table that is NULL, unknown, twice,
- *                        shorter than its head, or lacks what it requires
+ *   ABIO_E_ARGUMENT      `impls` is NULL; `io` is NULL; no table; one that is NULL, of no trait
+ *                        that hosts implement, twice, shorter than its head, or lacks what it
+ *                        requires; a head whose versions or caps are not 0
  *   ABIO_E_TOO_NEW       a table has a slot this library does not know
  *   -ENOMEM              no memory
  *
@@ -3029,7 +3095,7 @@ int32_t abio_object_complete(abio_io io, uint64_t op, int32_t result, uint64_t v
  *
  * Parameters:
  *   capacity   in bytes, 1 to 0x7ffff000
- *   alignment  a power of two up to 2^20; 0: that of malloc
+ *   alignment  a power of two up to 2^20; 0: 64
  *   flags      0: there are no flags yet
  *   buffer     where the handle is stored on success; not NULL
  *
@@ -3063,7 +3129,7 @@ int32_t abio_buffer_alloc(uint32_t capacity, uint32_t alignment, uint32_t flags,
  *             only where that is 0
  *   capacity  in bytes, 1 to 0x7ffff000
  *   flags     0: there are no flags yet
- *   token     the token of a start
+ *   token     any number; it comes back in the event that gives the memory back
  *   buffer    where the handle is stored on success; not NULL
  *
  * Errors:
@@ -3095,7 +3161,7 @@ int32_t abio_buffer_wrap(abio_driver driver, void *data, uint32_t capacity, uint
  *   driver     the driver
  *   count      buffers, 1 to 65536
  *   capacity   bytes of each, 1 to 2^30
- *   alignment  a power of two up to 2^20; 0: that of malloc
+ *   alignment  a power of two up to 2^20; 0: 16
  *
  * Errors:
  *   ABIO_E_FORKED        the handle was made before a fork, by the parent
@@ -3151,7 +3217,6 @@ int32_t abio_buffer_draw(abio_driver driver, abio_buffer *buffer);
  * Errors:
  *   ABIO_E_FORKED  the handle was made before a fork, by the parent
  *   ABIO_E_HANDLE  `buffer` is not a live buffer
- *   ABIO_E_CLOSED  the io is closed or closing
  *   ABIO_E_LIMIT   2^31 references
  *
  * Thread: any.
@@ -3175,7 +3240,6 @@ int32_t abio_buffer_retain(abio_buffer buffer);
  *
  * Errors:
  *   ABIO_E_HANDLE  `buffer` is not a live buffer
- *   ABIO_E_CLOSED  the io is closed or closing
  *
  * Thread: any.
  * Cost: may make system calls, never blocks.
@@ -3196,8 +3260,8 @@ int32_t abio_buffer_release(abio_buffer buffer);
  * Errors:
  *   ABIO_E_FORKED    the handle was made before a fork, by the parent
  *   ABIO_E_HANDLE    `buffer` is not a live buffer
- *   ABIO_E_CLOSED    the io is closed or closing; a wrapped buffer whose driver is closed
- *   ABIO_E_ARGUMENT  `info` is NULL or shorter than its first release
+ *   ABIO_E_ARGUMENT  `info` is NULL or of a size below its first release's or over 4096
+ *   ABIO_E_CLOSED    a wrapped buffer whose driver is closed
  *
  * Thread: any.
  * Cost: makes no system call, never blocks.
@@ -3219,7 +3283,7 @@ int32_t abio_buffer_info(abio_buffer buffer, struct abio_buffer_state *info);
  * Errors:
  *   ABIO_E_FORKED    the handle was made before a fork, by the parent
  *   ABIO_E_HANDLE    `buffer` is not a live buffer
- *   ABIO_E_CLOSED    the io is closed or closing; a wrapped buffer whose driver is closed
+ *   ABIO_E_CLOSED    a wrapped buffer whose driver is closed
  *   ABIO_E_BUSY      an operation has it
  *   ABIO_E_ARGUMENT  filled <= initialized <= capacity does not hold
  *
@@ -3247,10 +3311,12 @@ int32_t abio_buffer_set(abio_buffer buffer, uint32_t filled, uint32_t initialize
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `buf` is NULL; `flags` has a bit that is not known; not filled <=
- *                        initialized <= capacity, or no memory
+ *   ABIO_E_ARGUMENT      `buf` is NULL; `flags` has a bit that is not known; filled <= initialized
+ *                        <= capacity does not hold, or there is capacity and `data` is NULL
  *   ABIO_WOULD_BLOCK     nothing to read now
  *   ABIO_E_BUSY          a read or receive is in flight
+ *   -ECONNRESET          the peer broke the connection off
+ *   -errno               any other error of the system
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -3261,9 +3327,9 @@ int32_t abio_try_read_buf(abio_io io, struct abio_readbuf *buf, uint32_t flags);
 /*
  * abio_try_read_bufv: read what is there now behind what several readbufs hold
  *
- * As abio_try_read_buf, into several in turn, by one system call.  More than 1024 are clamped to
- * the first 1024.
- * Returns the number of bytes.
+ * As abio_try_read_buf, into several in turn, by one system call where the io has
+ * ABIO_CAP_VECTORED, else into the first alone.  More than 1024 are clamped to the first 1024.
+ * Returns the number of bytes in all of them; 0 at the end of the stream (or without room).
  *
  * Parameters:
  *   io     the io
@@ -3278,10 +3344,13 @@ int32_t abio_try_read_buf(abio_io io, struct abio_readbuf *buf, uint32_t flags);
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
  *   ABIO_E_ARGUMENT      `bufs` is NULL and `count` is not 0; `flags` has a bit that is not known;
- *                        not filled <= initialized <= capacity, or no memory
+ *                        filled <= initialized <= capacity does not hold, or there is capacity and
+ *                        `data` is NULL
  *   ABIO_WOULD_BLOCK     nothing to read now
  *   ABIO_E_BUSY          a read or receive is in flight
  *   -ENOMEM              no memory
+ *   -ECONNRESET          the peer broke the connection off
+ *   -errno               any other error of the system
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -3292,9 +3361,10 @@ int32_t abio_try_read_bufv(abio_io io, struct abio_readbuf *bufs, uint32_t count
 /*
  * abio_read_buf: read at least one byte behind what a readbuf holds
  *
- * As abio_read, behind what `buf` holds already.  The struct is copied: when the event comes with a
- * result n, the host adds n to `filled` and raises `initialized` to at least that.  What lies
- * behind is as it was.
+ * As abio_read, behind what `buf` holds already.  The struct is copied; what lies behind the bytes
+ * that come is left as it was.
+ * The event's result and progress are the number of bytes, which the host adds to `filled`, and
+ * then raises `initialized` to at least that; 0 at the end, or without room.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
@@ -3313,9 +3383,10 @@ int32_t abio_try_read_bufv(abio_io io, struct abio_readbuf *bufs, uint32_t count
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `buf` is NULL; `flags` has a bit that is not known; not filled <=
- *                        initialized <= capacity, or no memory
- *   ABIO_E_BUSY          a read or receive is already in flight on this io
+ *   ABIO_E_ARGUMENT      `buf` is NULL; `flags` has a bit that is not known; filled <= initialized
+ *                        <= capacity does not hold, or there is capacity and `data` is NULL
+ *   ABIO_E_BUSY          a read or receive is in flight on this io already; on a file also a write,
+ *                        for both use its position
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -3332,8 +3403,11 @@ int32_t abio_read_buf(abio_io io, const struct abio_readbuf *buf, uint32_t flags
 /*
  * abio_read_bufv: read at least one byte behind what several readbufs hold
  *
- * As abio_read_buf, into several in turn, by one system call.  The result is the sum; the host
- * distributes it.  More than 1024 are clamped to the first 1024.
+ * As abio_read_buf, into several in turn, by one system call where the io has ABIO_CAP_VECTORED,
+ * else into the first alone.  The array is copied at start.  More than 1024 are clamped to the
+ * first 1024.
+ * The event's result and progress are the number of bytes in all of them, which the host
+ * distributes; 0 at the end, or without room.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
@@ -3354,8 +3428,10 @@ int32_t abio_read_buf(abio_io io, const struct abio_readbuf *buf, uint32_t flags
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
  *   ABIO_E_ARGUMENT      `bufs` is NULL and `count` is not 0; `flags` has a bit that is not known;
- *                        not filled <= initialized <= capacity, or no memory
- *   ABIO_E_BUSY          a read or receive is already in flight on this io
+ *                        filled <= initialized <= capacity does not hold, or there is capacity and
+ *                        `data` is NULL
+ *   ABIO_E_BUSY          a read or receive is in flight on this io already; on a file also a write,
+ *                        for both use its position
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -3373,8 +3449,10 @@ int32_t abio_read_bufv(abio_io io, const struct abio_readbuf *bufs, uint32_t cou
 /*
  * abio_read_buf_exact: fill all the room of a readbuf
  *
- * As abio_read_exact, filling all the room there is behind what `buf` holds already.  The event's
- * result is that room; `progress` says how much arrived, on error and cancel too.
+ * As abio_read_exact, filling all the room there is behind what `buf` holds already.  The struct is
+ * copied.
+ * The event's result is that room; `progress` says how much arrived, on error and cancel too, which
+ * the host adds to `filled`.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
@@ -3393,9 +3471,10 @@ int32_t abio_read_bufv(abio_io io, const struct abio_readbuf *bufs, uint32_t cou
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `buf` is NULL; `flags` has a bit that is not known; not filled <=
- *                        initialized <= capacity, or no memory
- *   ABIO_E_BUSY          a read or receive is already in flight on this io
+ *   ABIO_E_ARGUMENT      `buf` is NULL; `flags` has a bit that is not known; filled <= initialized
+ *                        <= capacity does not hold, or there is capacity and `data` is NULL
+ *   ABIO_E_BUSY          a read or receive is in flight on this io already; on a file also a write,
+ *                        for both use its position
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -3432,10 +3511,13 @@ int32_t abio_read_buf_exact(abio_io io, const struct abio_readbuf *buf, uint32_t
  *   ABIO_E_FORKED        the handle was made before a fork, by the parent
  *   ABIO_E_HANDLE        `io` or `into` is not a live handle of its kind
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
- *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_CLOSED        the io is closed or closing, or `into` wraps memory for a driver that is
+ *                        closed
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `flags` has a bit that is not known
- *   ABIO_E_BUSY          a read or receive is already in flight on this io, or the buffer is lent
+ *   ABIO_E_ARGUMENT      `into` wraps memory for another driver; `flags` has a bit that is not
+ *                        known
+ *   ABIO_E_BUSY          a read or receive is in flight on this io already; on a file also a write,
+ *                        for both use its position; or the buffer is lent
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -3452,8 +3534,9 @@ int32_t abio_read_to_end(abio_io io, abio_buffer into, uint32_t flags, uint64_t 
 /*
  * abio_write_allv: write all bytes of several pieces of memory
  *
- * Writes all bytes of several pieces of memory in turn.  The array is copied at start.  The event's
- * result is their sum; on error and cancel `progress` says how many bytes are gone.
+ * Writes all bytes of several pieces of memory in turn.  The array is copied at start, only the
+ * memory it points to is lent.
+ * The event's result is their sum; on error and cancel `progress` says how many bytes are gone.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
@@ -3473,9 +3556,11 @@ int32_t abio_read_to_end(abio_io io, abio_buffer into, uint32_t flags, uint64_t 
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `iovecs` is NULL and `count` is not 0; `flags` has a bit that is not
- *                        known; more than 1024 pieces, or more than 0x7ffff000 bytes
- *   ABIO_E_BUSY          a write is already in flight on this io
+ *   ABIO_E_ARGUMENT      `iovecs` is NULL and `count` is not 0; a piece's `base` is NULL and its
+ *                        length is not 0; `flags` has a bit that is not known; more than 1024
+ *                        pieces, or more than 0x7ffff000 bytes
+ *   ABIO_E_BUSY          a write is in flight on this io already; on a file also a read, for both
+ *                        use its position
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -3497,7 +3582,7 @@ int32_t abio_write_allv(abio_io io, const struct abio_iovec *iovecs, uint32_t co
  * abio_try_fill_buf: show what there is to read now, without consuming it
  *
  * As abio_fill_buf, without waiting.
- * Returns the number of bytes and stores where they are; 0 at the end of the stream.
+ * Returns the number of bytes and stores where they are; 0, and NULL, at the end of the stream.
  *
  * Parameters:
  *   io    the io
@@ -3513,6 +3598,8 @@ int32_t abio_write_allv(abio_io io, const struct abio_iovec *iovecs, uint32_t co
  *   ABIO_WOULD_BLOCK     nothing to read now
  *   ABIO_E_BUSY          a read or receive is in flight
  *   -ENOMEM              no memory
+ *   -ECONNRESET          the peer broke the connection off
+ *   -errno               any other error of the system
  *
  * Thread: the driver's, which the first such call decides.
  * Cost: may make system calls, never blocks.
@@ -3549,14 +3636,15 @@ int32_t abio_consume(abio_io io, uint32_t count);
 /*
  * abio_fill_buf: wait for something to read and show it, without consuming it
  *
- * Waits until there is something to read, and tells where it is: the event has ABIO_EVENT_VIEW,
- * `data` and `result` saying where and how much; 0 at the end of the stream.  Nothing is consumed,
- * and `progress` is 0: until abio_consume another fill or read gives the same bytes.  While nothing
- * is there no memory is held.  With ABIO_START_INLINE the answer is how many bytes there are, and
- * abio_try_fill_buf tells where.
+ * Waits until there is something to read, and tells where it is.  Nothing is consumed: until
+ * abio_consume another fill or read gives the same bytes.  While nothing is there no memory is
+ * held.  With ABIO_START_INLINE the answer is how many bytes there are, and abio_try_fill_buf tells
+ * where.
  * The view lives until its last byte is consumed, the next fill or read ends, or the io is released
  * or its driver closed; abio_close does not end it.
  * Cancelled, it loses nothing: what has arrived is there for the next.
+ * The event has ABIO_EVENT_VIEW, `data` and `result` saying where and how much; 0 at the end of the
+ * stream, without a view.  Its `progress` is 0.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
@@ -3592,8 +3680,9 @@ int32_t abio_fill_buf(abio_io io, uint32_t flags, uint64_t token);
  * abio_read_until: read up to a byte, into a buffer
  *
  * Reads up to and with the next `byte`, or to the end of the stream, behind what `into` holds
- * already.  The event brings the buffer home (ABIO_EVENT_BUFFER); its result and progress are the
- * number of bytes added: 0 at the end.  Cancelled or failed, it is continued by another.
+ * already.  Cancelled or failed, it is continued by another.
+ * The event brings the buffer home (ABIO_EVENT_BUFFER); its result and progress are the number of
+ * bytes added: 0 at the end.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  *
@@ -3608,9 +3697,11 @@ int32_t abio_fill_buf(abio_io io, uint32_t flags, uint64_t token);
  *   ABIO_E_FORKED        the handle was made before a fork, by the parent
  *   ABIO_E_HANDLE        `io` or `into` is not a live handle of its kind
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
- *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_CLOSED        the io is closed or closing, or `into` wraps memory for a driver that is
+ *                        closed
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `flags` has a bit that is not known; `byte` over 255
+ *   ABIO_E_ARGUMENT      `into` wraps memory for another driver; `flags` has a bit that is not
+ *                        known; `byte` over 255
  *   ABIO_E_BUSY          a read or receive is already in flight on this io, or the buffer is lent
  *   -ENOMEM              no memory
  *
@@ -3630,6 +3721,8 @@ int32_t abio_read_until(abio_io io, uint32_t byte, abio_buffer into, uint32_t fl
  * abio_read_line: read a line into a buffer
  *
  * As abio_read_until of the byte 10: a line with its end, if it has one.
+ * The event brings the buffer home (ABIO_EVENT_BUFFER); its result and progress are the number of
+ * bytes added: 0 at the end.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  *
@@ -3643,9 +3736,11 @@ int32_t abio_read_until(abio_io io, uint32_t byte, abio_buffer into, uint32_t fl
  *   ABIO_E_FORKED        the handle was made before a fork, by the parent
  *   ABIO_E_HANDLE        `io` or `into` is not a live handle of its kind
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
- *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_CLOSED        the io is closed or closing, or `into` wraps memory for a driver that is
+ *                        closed
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `flags` has a bit that is not known
+ *   ABIO_E_ARGUMENT      `into` wraps memory for another driver; `flags` has a bit that is not
+ *                        known
  *   ABIO_E_BUSY          a read or receive is already in flight on this io, or the buffer is lent
  *   -ENOMEM              no memory
  *
@@ -3753,7 +3848,8 @@ int32_t abio_seek_relative(abio_io io, int64_t offset, uint32_t flags, uint64_t 
  *   ABIO_E_ARGUMENT      `data` is NULL; a minimum of 0
  *   ABIO_WOULD_BLOCK     not as much room now
  *   ABIO_E_BUSY          a reserve or write is in flight
- *   ABIO_E_LIMIT         more than can ever be reserved
+ *   ABIO_E_LIMIT         more than can ever be reserved: 256 KiB, or the capacity of a buffered
+ *                        writer
  *   -EPIPE               or another sticky error of abio_put
  *   -ENOMEM              no memory
  *   -errno               any other error of the system
@@ -3794,10 +3890,11 @@ int32_t abio_commit(abio_io io, uint32_t count);
 /*
  * abio_reserve: wait for memory of the library's to write to
  *
- * Waits for room and lends memory of the library's to be written to: the event has ABIO_EVENT_VIEW,
- * `data` and `result` (at least `minimum`) saying where and how much.  abio_commit makes it data;
+ * Waits for room and lends memory of the library's to be written to.  abio_commit makes it data;
  * what is not committed was never written.
  * The view lives until the next commit, reserve, put, write or flush, or until the io is released.
+ * The event has ABIO_EVENT_VIEW, `data` and `result` (at least `minimum`) saying where and how
+ * much.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  *
@@ -3815,7 +3912,8 @@ int32_t abio_commit(abio_io io, uint32_t count);
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
  *   ABIO_E_ARGUMENT      `flags` has a bit that is not known; a minimum of 0
  *   ABIO_E_BUSY          a reserve or write is in flight
- *   ABIO_E_LIMIT         more than can ever be reserved
+ *   ABIO_E_LIMIT         more than can ever be reserved: 256 KiB, or the capacity of a buffered
+ *                        writer
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -3832,8 +3930,10 @@ int32_t abio_reserve(abio_io io, uint32_t minimum, uint32_t flags, uint64_t toke
 /*
  * abio_writev_at: write at an offset from several pieces of memory
  *
- * As abio_write_at, from several pieces of memory in turn, by one system call.  The array is copied
- * at start.  More than 1024 pieces are clamped to the first 1024.
+ * As abio_write_at, from several pieces of memory in turn, by one system call where the io has
+ * ABIO_CAP_VECTORED, else from the first piece alone.  The array is copied at start, only the
+ * memory it points to is lent.  More than 1024 pieces are clamped to the first 1024.
+ * The event's result and progress are the number of bytes.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  * With ABIO_START_INLINE it returns the result when it was done at once (>= 0, no event), an error
@@ -3854,8 +3954,9 @@ int32_t abio_reserve(abio_io io, uint32_t minimum, uint32_t flags, uint64_t toke
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `iovecs` is NULL and `count` is not 0; `flags` has a bit that is not
- *                        known; offset over 2^63-1
+ *   ABIO_E_ARGUMENT      `iovecs` is NULL and `count` is not 0; a piece's `base` is NULL and its
+ *                        length is not 0; `flags` has a bit that is not known; `offset` is over
+ *                        2^63-1
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -3874,10 +3975,10 @@ int32_t abio_writev_at(abio_io io, const struct abio_iovec *iovecs, uint32_t cou
 /*
  * abio_read_owned: read at least one byte into a buffer
  *
- * Reads at least one byte behind what `buffer` holds already, and at most what fits.  The buffer is
- * lent until the terminal event brings it home (ABIO_EVENT_BUFFER), in every outcome, with `filled`
- * and `initialized` moved.
- * The event's result and progress are the number of bytes; 0 at the end, or without room.
+ * Reads at least one byte behind what `buffer` holds already, and at most what fits.
+ * The event brings the buffer home (ABIO_EVENT_BUFFER) in every outcome, with `filled` and
+ * `initialized` moved.  Its result and progress are the number of bytes; 0 at the end, or without
+ * room.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  *
@@ -3891,10 +3992,13 @@ int32_t abio_writev_at(abio_io io, const struct abio_iovec *iovecs, uint32_t cou
  *   ABIO_E_FORKED        the handle was made before a fork, by the parent
  *   ABIO_E_HANDLE        `io` or `buffer` is not a live handle of its kind
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
- *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_CLOSED        the io is closed or closing, or `buffer` wraps memory for a driver that is
+ *                        closed
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `flags` has a bit that is not known
- *   ABIO_E_BUSY          a read or receive is already in flight on this io, or the buffer is lent
+ *   ABIO_E_ARGUMENT      `buffer` wraps memory for another driver; `flags` has a bit that is not
+ *                        known
+ *   ABIO_E_BUSY          a read or receive is in flight on this io already; on a file also a write,
+ *                        for both use its position; or the buffer is lent
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -3911,8 +4015,9 @@ int32_t abio_read_owned(abio_io io, abio_buffer buffer, uint32_t flags, uint64_t
 /*
  * abio_read_owned_exact: read exactly as many bytes as asked for into a buffer
  *
- * Reads exactly `length` bytes behind what `buffer` holds already.  The event brings the buffer
- * home in every outcome, with what arrived; its result is `length`, `progress` what arrived.
+ * Reads exactly `length` bytes behind what `buffer` holds already.
+ * The event brings the buffer home (ABIO_EVENT_BUFFER) in every outcome, with what arrived; its
+ * result is `length`, `progress` what arrived.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  *
@@ -3927,10 +4032,13 @@ int32_t abio_read_owned(abio_io io, abio_buffer buffer, uint32_t flags, uint64_t
  *   ABIO_E_FORKED        the handle was made before a fork, by the parent
  *   ABIO_E_HANDLE        `io` or `buffer` is not a live handle of its kind
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
- *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_CLOSED        the io is closed or closing, or `buffer` wraps memory for a driver that is
+ *                        closed
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `flags` has a bit that is not known
- *   ABIO_E_BUSY          a read or receive is already in flight on this io, or the buffer is lent
+ *   ABIO_E_ARGUMENT      `buffer` wraps memory for another driver; `flags` has a bit that is not
+ *                        known
+ *   ABIO_E_BUSY          a read or receive is in flight on this io already; on a file also a write,
+ *                        for both use its position; or the buffer is lent
  *   ABIO_E_LIMIT         the buffer has less room than `length`
  *   -ENOMEM              no memory
  *
@@ -3949,14 +4057,14 @@ int32_t abio_read_owned_exact(abio_io io, abio_buffer buffer, uint32_t length, u
 /*
  * abio_write_owned: write at least one byte of a buffer
  *
- * Writes at least one byte of what `buffer` holds from `offset` on.  The buffer is lent until the
- * terminal event brings it home (ABIO_EVENT_BUFFER), in every outcome.
+ * Writes at least one byte of what `buffer` holds from `offset` on.
  * Where the kernel sends without a copy (io_uring, TCP, from 16 KiB on) the result comes first, in
  * an event with ABIO_EVENT_MORE, and the next write may start.  The terminal event, with the same
  * result, follows when the kernel needs the memory no more: when the peer has acknowledged it, or
  * the connection is given up.  Until then neither a cancel nor closing the io brings the buffer,
  * and abio_driver_close answers ABIO_E_BUSY.
- * The result and progress are the number of bytes.
+ * The event brings the buffer home (ABIO_EVENT_BUFFER) in every outcome.  The result and progress
+ * are the number of bytes.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  *
@@ -3971,10 +4079,13 @@ int32_t abio_read_owned_exact(abio_io io, abio_buffer buffer, uint32_t length, u
  *   ABIO_E_FORKED        the handle was made before a fork, by the parent
  *   ABIO_E_HANDLE        `io` or `buffer` is not a live handle of its kind
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
- *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_CLOSED        the io is closed or closing, or `buffer` wraps memory for a driver that is
+ *                        closed
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `flags` has a bit that is not known; an offset over `filled`
- *   ABIO_E_BUSY          a write is already in flight on this io, or the buffer is lent
+ *   ABIO_E_ARGUMENT      `buffer` wraps memory for another driver; `flags` has a bit that is not
+ *                        known; an offset over `filled`
+ *   ABIO_E_BUSY          a write is in flight on this io already; on a file also a read, for both
+ *                        use its position; or the buffer is lent
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -3993,8 +4104,9 @@ int32_t abio_write_owned(abio_io io, abio_buffer buffer, uint32_t offset, uint32
 /*
  * abio_write_owned_all: write all that a buffer holds
  *
- * Writes all that `buffer` holds from `offset` on.  As abio_write_owned; the result is the number
- * of bytes, on error and cancel `progress` says how many are gone.
+ * Writes all that `buffer` holds from `offset` on, as abio_write_owned does.
+ * The event brings the buffer home (ABIO_EVENT_BUFFER) in every outcome.  The result is the number
+ * of bytes; on error and cancel `progress` says how many are gone.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  *
@@ -4009,10 +4121,13 @@ int32_t abio_write_owned(abio_io io, abio_buffer buffer, uint32_t offset, uint32
  *   ABIO_E_FORKED        the handle was made before a fork, by the parent
  *   ABIO_E_HANDLE        `io` or `buffer` is not a live handle of its kind
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
- *   ABIO_E_CLOSED        the io is closed or closing
+ *   ABIO_E_CLOSED        the io is closed or closing, or `buffer` wraps memory for a driver that is
+ *                        closed
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `flags` has a bit that is not known; an offset over `filled`
- *   ABIO_E_BUSY          a write is already in flight on this io, or the buffer is lent
+ *   ABIO_E_ARGUMENT      `buffer` wraps memory for another driver; `flags` has a bit that is not
+ *                        known; an offset over `filled`
+ *   ABIO_E_BUSY          a write is in flight on this io already; on a file also a read, for both
+ *                        use its position; or the buffer is lent
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -4032,8 +4147,8 @@ int32_t abio_write_owned_all(abio_io io, abio_buffer buffer, uint32_t offset, ui
 /*
  * abio_seek: move the position of a handle
  *
- * Moves the position at which the handle reads and writes next.  Behind the end is allowed.  A
- * cancelled seek has moved it or not, and the event says which.
+ * Moves the position at which the handle reads and writes next.  Behind the end is allowed.  What
+ * abio_put took is written first.  A cancelled seek has moved it or not, and the event says which.
  * The event's result is the new position.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
@@ -4069,7 +4184,8 @@ int32_t abio_seek(abio_io io, uint32_t whence, int64_t offset, uint32_t flags, u
 /*
  * abio_rewind: move the position of a handle to the start
  *
- * As abio_seek to the start.  The event's result is 0.
+ * As abio_seek to the start.
+ * The event's result is 0.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  *
@@ -4127,8 +4243,8 @@ int32_t abio_stream_position(abio_io io, uint64_t *position);
 /*
  * abio_stream_len: the length of what is behind a handle
  *
- * The length of what is behind the handle, in bytes; the position is not moved.  The event's result
- * is the length.
+ * Asks for the length of what is behind the handle; the position is not moved.
+ * The event's result is the length, in bytes.
  * Returns 0: accepted, exactly one terminal event follows; or < 0: refused, no event, memory
  * untouched.
  *
@@ -4163,7 +4279,8 @@ int32_t abio_stream_len(abio_io io, uint32_t flags, uint64_t token);
  * Two new ios on one duplex object: one that reads, one that writes.  Each takes a reference on
  * `io`, may be used while the other waits, and outlives the other and the handle `io`.  When the
  * writing half is closed or released it flushes and shuts writing down; cancelling the close ends
- * the wait for what others have put on `io`, and writing is not shut down then.
+ * the wait for what others have put on `io` or are writing to it, and writing is not shut down
+ * then.
  * Returns 0 and stores both.
  *
  * Parameters:
@@ -4207,8 +4324,8 @@ int32_t abio_split(abio_io io, abio_io *read_half, abio_io *write_half);
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `from` is shorter than its first
- *                        release; `flags` has a bit that is not known
+ *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `from` is of a size below its first
+ *                        release's or over 4096; `flags` has a bit that is not known
  *   ABIO_WOULD_BLOCK     no datagram now
  *   ABIO_E_BUSY          others wait for one, and come first
  *   -ECONNREFUSED        an earlier datagram found nobody
@@ -4249,8 +4366,8 @@ int32_t abio_try_receive_from(abio_io io, void *data, uint32_t length, struct ab
  *   ABIO_E_WRONG_THREAD  the driver is pinned to another thread that is alive
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
- *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `from` is shorter than its first
- *                        release; `flags` has a bit that is not known
+ *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `from` is of a size below its first
+ *                        release's or over 4096; `flags` has a bit that is not known
  *   -ENOMEM              no memory
  *
  * Errors of the event:
@@ -4275,7 +4392,7 @@ int32_t abio_receive_from(abio_io io, void *data, uint32_t length, struct abio_a
  *   io      the io
  *   data    `length` bytes to be read, borrowed for the call; NULL only where that is 0
  *   length  in bytes
- *   to      struct abio_address, `size` set, copied; may be NULL: all defaults
+ *   to      struct abio_address, `size` set, copied; may be NULL: none
  *   flags   0: there are no flags yet
  *
  * Errors:
@@ -4285,9 +4402,9 @@ int32_t abio_receive_from(abio_io io, void *data, uint32_t length, struct abio_a
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
  *   ABIO_E_TOO_NEW       a struct's unknown tail is not all zero
- *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `to` is shorter than its first
- *                        release; `flags` has a bit that is not known; a family or length that is
- *                        not valid
+ *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `to` is of a size below its first
+ *                        release's or over 4096; `flags` has a bit that is not known; a family or
+ *                        length that is not valid
  *   ABIO_WOULD_BLOCK     no room now
  *   ABIO_E_BUSY          others wait to be sent, and come first
  *   -EMSGSIZE            too long for one datagram
@@ -4316,7 +4433,7 @@ int32_t abio_try_send_to(abio_io io, const void *data, uint32_t length,
  *   data    `length` bytes to be read, lent to the library until the terminal event; NULL only
  *           where that is 0
  *   length  in bytes
- *   to      struct abio_address, `size` set, copied; may be NULL: all defaults
+ *   to      struct abio_address, `size` set, copied; may be NULL: none
  *   flags   0: there are no flags yet
  *   token   any number; it comes back in the events
  *
@@ -4327,9 +4444,9 @@ int32_t abio_try_send_to(abio_io io, const void *data, uint32_t length,
  *   ABIO_E_CLOSED        the io is closed or closing
  *   ABIO_E_UNSUPPORTED   the object does not have this slot, see abio_query
  *   ABIO_E_TOO_NEW       a struct's unknown tail is not all zero
- *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `to` is shorter than its first
- *                        release; `flags` has a bit that is not known; a family or length that is
- *                        not valid
+ *   ABIO_E_ARGUMENT      `data` is NULL and `length` is not 0; `to` is of a size below its first
+ *                        release's or over 4096; `flags` has a bit that is not known; a family or
+ *                        length that is not valid
  *   -ENOMEM              no memory
  *
  * Errors of the event:
