@@ -111,8 +111,7 @@ install_packages() {
 		"${missing[@]}"; } >"$log" 2>&1 </dev/null; then
 		tail -n 20 "$log" >&2
 		rm -f "$log"
-		say "apt-get could not install: ${missing[*]}"
-		say "is the network there?  Install them by hand, then try again."
+		say "apt-get could not install ${missing[*]}: is the network there?"
 		exit 1
 	fi
 	rm -f "$log"
