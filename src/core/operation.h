@@ -54,7 +54,8 @@ struct operation {
 	bool lingers : 1;   /* after its event was delivered, until the next poll */
 	bool has_event : 1; /* node is its event; before, the backend's scratch memory */
 	bool may_hold : 1;  /* `extra` is an operation that takes the result ahead of the buffer */
-	/* Its side stays taken until the host has its event: that shows a view, or ends a cancel. */
+	/* Its side stays taken until the host has its event: that shows a view, or ends a cancel.
+	 */
 	bool keeps_side : 1;
 	bool kept : 1; /* its memory is somebody's who uses it again: never freed here */
 	uint32_t length;

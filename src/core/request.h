@@ -3,7 +3,8 @@
  * class.  Nothing else starts or cancels requests.
  *
  * A class's requests wait in the driver and are performed from inside a turn, one after the other:
- * so an adapter over an adapter needs no deeper stack, and a host's slots are entered from one place.
+ * so an adapter over an adapter needs no deeper stack, and a host's slots are entered from one
+ * place.
  */
 #ifndef ABIO_REQUEST_H
 #define ABIO_REQUEST_H

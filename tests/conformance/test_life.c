@@ -332,7 +332,8 @@ static void shutdown_ends_everything(struct test *t)
 	tokens[3] = START(t, abio_timer, t->driver, HOUR, 0);
 	tokens[4] = START(t, abio_ready, reader, ABIO_INTEREST_READ, 0);
 	test_quiet(t);
-	assert_int_equal(abio_driver_shutdown(t->driver), test_differs(t, DIFFERS_SHUTDOWN_COUNT) ? 5 : 0);
+	assert_int_equal(abio_driver_shutdown(t->driver),
+			 test_differs(t, DIFFERS_SHUTDOWN_COUNT) ? 5 : 0);
 	assert_int_equal(abio_timer(t->driver, 0, 0, 1), ABIO_E_CLOSED);
 	assert_int_equal(abio_open(t->driver, "/", 1, NULL, 1), ABIO_E_CLOSED);
 	assert_int_equal(abio_connect(t->driver, &address, NULL, 1), ABIO_E_CLOSED);

@@ -371,8 +371,8 @@ static void bad_options_are_refused(struct test *t)
 static struct abio_address *resolve(struct test *t, const char *name, uint32_t port, uint32_t flags,
 				    int64_t *count)
 {
-	uint64_t token =
-		START(t, abio_resolve, t->driver, name, (uint32_t)strlen(name), port, flags);
+	uint64_t token = START(t, abio_resolve, t->driver, name, (uint32_t)strlen(name), port,
+			       flags);
 	struct abio_event event;
 
 	test_resolving(t, token);

@@ -27,12 +27,13 @@
 #include "faults.h"
 #include "scenario.h"
 
-#define FUNCTIONS(X)                                                                               \
-	X(open)                                                                                    \
-	X(close) X(fcntl) X(preadv) X(preadv2) X(pwritev) X(pwritev2) X(fdatasync) X(readv)        \
-		X(connect) X(accept4) X(recvmsg) X(sendmsg) X(shutdown) X(getsockopt)              \
-			X(setsockopt) X(getsockname) X(epoll_ctl) X(epoll_wait) X(timerfd_settime) \
-				X(ppoll) X(read) X(write)
+#define FUNCTIONS(X)                                                                          \
+	X(open)                                                                               \
+	X(close)                                                                              \
+	X(fcntl) X(preadv) X(preadv2) X(pwritev) X(pwritev2) X(fdatasync) X(readv) X(connect) \
+		X(accept4) X(recvmsg) X(sendmsg) X(shutdown) X(getsockopt) X(setsockopt)      \
+			X(getsockname) X(epoll_ctl) X(epoll_wait) X(timerfd_settime) X(ppoll) \
+				X(read) X(write)
 
 #define ENUMERATE(name) CALL_##name,
 enum call {

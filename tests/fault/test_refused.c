@@ -233,7 +233,8 @@ int main(void)
 		char name[80];
 
 		snprintf(name, sizeof(name), "io_uring refused (%s)", refusal.name);
-		/* Where a sandbox refuses it already, only refusing all of it says something new. */
+		/* Where a sandbox refuses it already, only refusing all of it says something new.
+		 */
 		if (refusal.calls[1] < 0 && !variant_works(&variants[0])) {
 			tally_skip("%s: it does not work here anyway", name);
 			continue;

@@ -73,7 +73,7 @@ struct test_private {
 	size_t host_count;
 	size_t host_room;
 	uint8_t host_fd[4096]; /* raw descriptors that a stream of kind HOST stands over */
-	uint32_t surprises; /* terminal events nobody was owed */
+	uint32_t surprises;    /* terminal events nobody was owed */
 };
 
 /* events.c */

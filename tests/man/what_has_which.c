@@ -1,12 +1,18 @@
 /*
- * Asks one io of each kind what it has of the traits that abio_traits(7) shows in a table, and prints
- * the rows of that table.
+ * Asks one io of each kind what it has of the traits that abio_traits(7) shows in a table, and
+ * prints the rows of that table.
  */
 #include <abio.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TRY_READ = 0, READ_EXACT = 4, TRY_WRITE = 0, WRITE_ALL = 5, READ_EXACTLY_OWNED = 1 };
+enum {
+	TRY_READ = 0,
+	READ_EXACT = 4,
+	TRY_WRITE = 0,
+	WRITE_ALL = 5,
+	READ_EXACTLY_OWNED = 1
+};
 
 static abio_driver driver;
 
