@@ -32,6 +32,7 @@ VARIANTS = ("gcc", "asan-gcc", "asan-clang")
 CONFORMANCE = sorted(ROOT.glob("tests/conformance/test_*.c"))
 # What several threads do to one library, under the thread sanitizer.
 THREADED = ("test_threads", "test_moves")
+DEBIAN = "Debian packages, README"
 HANG_SECONDS = 600
 RUNNERS = (os.cpu_count() or 1) + 1
 COUNT = re.compile(r"(\d+) (passed|failed|skipped|errors?)\b")
@@ -193,7 +194,8 @@ def everything() -> list[Suite]:
     rock = Command(["python3", "tests/install/rock.py"])
     suites.append(Suite("rock", [rock], ["lib"]))
     packages = "python3 scripts/deb.py && python3 tests/install/deb.py --readme"
-    suites.append(Suite("Debian packages, README", [Command(["sh", "-c", packages])]))
+    needed = ["lib", "python", "lua"]
+    suites.append(Suite(DEBIAN, [Command(["sh", "-c", packages])], needed))
     suites += [thread_suite(), freestanding_suite("gcc"), freestanding_suite("clang")]
     for variant in VARIANTS[1:]:
         suites += c_suites(variant, rooms)
@@ -320,7 +322,7 @@ def main() -> int:
         print("no suite has such a name")
         return 2
     # The slowest first: they would hold up the end.
-    run_all(sorted(suites, key=lambda suite: "asan" not in suite.name))
+    run_all(sorted(suites, key=lambda suite: suite.name != DEBIAN and "asan" not in suite.name))
     show(suites)
     passed = sum(suite.passed for suite in suites)
     failed = sum(suite.failed for suite in suites)

@@ -194,8 +194,9 @@ def explain(reports: list[Report]) -> None:
                 print(line)
     for report in reports:
         for problem in report.problems:
-            log = (LOGS / f"{report.name}-{report.backend}.log").relative_to(ROOT)
-            print(f"FAILED  {report.name} ({report.backend}): {problem}  ({log})")
+            log = LOGS / f"{report.name}-{report.backend}.log"
+            where = f"  ({log.relative_to(ROOT)})" if log.exists() else ""
+            print(f"FAILED  {report.name} ({report.backend}): {problem}{where}")
 
 
 def main() -> int:
@@ -204,6 +205,9 @@ def main() -> int:
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
     names = arguments.names or list(FAST if arguments.fast else HOSTS)
+    unknown = [name for name in names if name not in HOSTS]
+    if unknown:
+        parser.error(f"no host is named {unknown[0]}; there are: {' '.join(HOSTS)}")
     LOGS.mkdir(parents=True, exist_ok=True)
     rows = rows_of_manifest()
     wrong = prepare(names)
