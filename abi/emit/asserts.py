@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import c
-from .model import Description, Function
+from .model import Description, Function, slot_offset
 
 ABOUT = """asserts.c: compiles only where abio.h keeps what this release promises: sizes, offsets,
 numbers, and the type of every function and table slot.  Sizes of structs and tables may grow, except
@@ -28,7 +28,7 @@ def structs(desc: Description) -> list[str]:
 
 def slot(table: str, name: str, item: Function | None, index: int) -> list[str]:
     tag = f"struct abio_{table}"
-    lines = [f"SAME(offsetof({tag}, {name}) == {16 + 8 * index});"]
+    lines = [f"SAME(offsetof({tag}, {name}) == {slot_offset(index)});"]
     if item is not None:
         kinds = ", ".join(c.arg_type(arg).strip() for arg in item.args) or "void"
         lines.append(
@@ -52,17 +52,17 @@ def tables(desc: Description) -> list[str]:
     lines = []
     for trait in desc.traits:
         tag = f"{trait.name}_ops"
-        lines.append(f"SAME(sizeof(struct abio_{tag}) >= {16 + 8 * len(trait.slots)});")
+        lines.append(f"SAME(sizeof(struct abio_{tag}) >= {slot_offset(len(trait.slots))});")
         for index, name in enumerate(trait.slots):
             lines += slot(tag, name, desc.function(name), index)
     for impl in desc.impls:
         tag = f"struct abio_{impl.name}_impl"
-        lines.append(f"SAME(sizeof({tag}) >= {16 + 8 * len(impl.slots)});")
+        lines.append(f"SAME(sizeof({tag}) >= {slot_offset(len(impl.slots))});")
         for index, own in enumerate(impl.slots):
             kinds = ", ".join(c.arg_type(arg).strip() for arg in own.args)
             typed = f"__typeof__((({tag} *)0)->{own.name})"
             lines += [
-                f"SAME(offsetof({tag}, {own.name}) == {16 + 8 * index});",
+                f"SAME(offsetof({tag}, {own.name}) == {slot_offset(index)});",
                 c.fold(f"SAME(__builtin_types_compatible_p({typed}, int32_t (*)({kinds})));"),
             ]
     for index, (name, item) in enumerate(desc.root()):

@@ -11,7 +11,7 @@ import json
 from typing import Any
 
 from . import cases, recipes
-from .model import Description, Function
+from .model import Description, Function, slot_offset
 
 ABOUT = [
     "Every row is one call.  Make a fresh set of handles, make the call, compare, end the handles.",
@@ -40,9 +40,6 @@ ABOUT = [
     "Files are made in the current directory.",
 ]
 
-TABLE_HEAD = 16
-SLOT = 8
-
 
 def described(desc: Description, function: Function, index: int) -> dict[str, Any]:
     trait = next(
@@ -54,7 +51,7 @@ def described(desc: Description, function: Function, index: int) -> dict[str, An
         "start": function.start,
         "slot": function.slot if function.is_slot else -1,
         "trait": desc.constant(f"ABIO_TRAIT_{trait.id}") if trait else 0,
-        "offset": TABLE_HEAD + SLOT * index,
+        "offset": slot_offset(index),
         "result": "ptr" if function.returns == "cstr" else "i32",
         "types": [recipes.spell(arg) for arg in function.args],
         "arguments": [
@@ -71,7 +68,7 @@ def getter(index: int) -> dict[str, Any]:
         "start": False,
         "slot": -1,
         "trait": 0,
-        "offset": TABLE_HEAD + SLOT * index,
+        "offset": slot_offset(index),
         "result": "ptr",
         "types": [],
         "arguments": [],
@@ -120,7 +117,7 @@ def answers(desc: Description) -> list[dict[str, Any]]:
         answer("api", "huge_major", [recipes.UNKNOWN], null=True),
     ]
     for trait in desc.traits:
-        head = {"size": TABLE_HEAD + SLOT * len(trait.slots)}
+        head = {"size": slot_offset(len(trait.slots))}
         head["trait"] = desc.constant(f"ABIO_TRAIT_{trait.id}")
         rows.append(answer(f"{trait.name}_table", "head", [], head=head))
     return rows + errors(desc)

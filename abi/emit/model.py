@@ -194,6 +194,11 @@ class Description:
         return [f"abio_{name}" for name, _ in self.root()] + ["abio_api"]
 
 
+def slot_offset(index: int) -> int:
+    """Where a slot of any table stands, behind the frozen head; of the first that is not there: the size."""
+    return 16 + 8 * index
+
+
 def version_key(since: str) -> tuple[int, ...]:
     return tuple(int(part) for part in since.split("."))
 
